@@ -1,0 +1,213 @@
+"""A small language of conditions over the fields of one row, with two renderings that must agree.
+
+``sql()`` is a DuckDB boolean expression over typed columns; ``holds(row)`` decides one row of typed values. A missing
+operand never satisfies a comparison, in either. ``text()`` says the condition in Chinese.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+CITY_TIME = ZoneInfo("Asia/Shanghai")
+"""Times that arrive without a zone are city time."""
+
+Row = Mapping[str, Any]
+
+
+class Condition(ABC):
+    """A decision about one row."""
+
+    @abstractmethod
+    def sql(self) -> str:
+        """Return a DuckDB expression that is TRUE or FALSE, never NULL."""
+
+    @abstractmethod
+    def holds(self, row: Row) -> bool:
+        """Decide a row of typed values."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return the condition in Chinese."""
+
+
+@dataclass(frozen=True)
+class Missing(Condition):
+    field: Any
+
+    def sql(self) -> str:
+        return f'"{self.field.name}" IS NULL'
+
+    def holds(self, row: Row) -> bool:
+        return row.get(self.field.name) is None
+
+    def text(self) -> str:
+        return f"“{self.field.title}”未填"
+
+
+@dataclass(frozen=True)
+class Among(Condition):
+    field: Any
+    codes: tuple[str, ...]
+
+    def sql(self) -> str:
+        listed = ", ".join(f"'{code}'" for code in self.codes)
+        return f'coalesce("{self.field.name}" IN ({listed}), FALSE)'
+
+    def holds(self, row: Row) -> bool:
+        return row.get(self.field.name) in self.codes
+
+    def text(self) -> str:
+        return f"“{self.field.title}”为 {' 或 '.join(self.codes)}"
+
+
+@dataclass(frozen=True)
+class Greater(Condition):
+    """One number is greater than the other, or one time is later; where either is a date, days are compared."""
+
+    field: Any
+    other: Any
+
+    def sql(self) -> str:
+        days = "::DATE" if "DATE" in (self.field.duckdb_type, self.other.duckdb_type) else ""
+        return f'coalesce("{self.field.name}"{days} > "{self.other.name}"{days}, FALSE)'
+
+    def holds(self, row: Row) -> bool:
+        one, other = row.get(self.field.name), row.get(self.other.name)
+        if one is None or other is None:
+            return False
+        if isinstance(one, dt.datetime) != isinstance(other, dt.datetime):
+            one, other = _day(one), _day(other)
+        return bool(one > other)
+
+    def text(self) -> str:
+        word = "大于" if self.field.duckdb_type in ("DOUBLE", "INTEGER", "DECIMAL(12,2)") else "晚于"
+        return f"“{self.field.title}”{word}“{self.other.title}”"
+
+
+@dataclass(frozen=True)
+class Every(Condition):
+    parts: tuple[Condition, ...]
+
+    def sql(self) -> str:
+        return "(" + " AND ".join(part.sql() for part in self.parts) + ")"
+
+    def holds(self, row: Row) -> bool:
+        return all(part.holds(row) for part in self.parts)
+
+    def text(self) -> str:
+        return " 且 ".join(part.text() for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Either(Condition):
+    parts: tuple[Condition, ...]
+
+    def sql(self) -> str:
+        return "(" + " OR ".join(part.sql() for part in self.parts) + ")"
+
+    def holds(self, row: Row) -> bool:
+        return any(part.holds(row) for part in self.parts)
+
+    def text(self) -> str:
+        return " 或 ".join(part.text() for part in self.parts)
+
+
+@dataclass(frozen=True)
+class No(Condition):
+    part: Condition
+
+    def sql(self) -> str:
+        return f"(NOT {self.part.sql()})"
+
+    def holds(self, row: Row) -> bool:
+        return not self.part.holds(row)
+
+    def text(self) -> str:
+        if isinstance(self.part, Missing):
+            return f"“{self.part.field.title}”已填"
+        return f"并非（{self.part.text()}）"
+
+
+def missing(field: Any) -> Condition:
+    """The field has no value."""
+    return Missing(field)
+
+
+def present(field: Any) -> Condition:
+    """The field has a value."""
+    return No(Missing(field))
+
+
+def among(field: Any, *codes: str) -> Condition:
+    """The field is one of the codes."""
+    return Among(field, codes)
+
+
+def later(field: Any, other: Any) -> Condition:
+    """The first time is later than the second."""
+    return Greater(field, other)
+
+
+def greater(field: Any, other: Any) -> Condition:
+    """The first number is greater than the second."""
+    return Greater(field, other)
+
+
+def every(*parts: Condition) -> Condition:
+    """All of the conditions hold."""
+    return Every(parts)
+
+
+def either(*parts: Condition) -> Condition:
+    """At least one of the conditions holds."""
+    return Either(parts)
+
+
+def no(part: Condition) -> Condition:
+    """The condition does not hold."""
+    return No(part)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A relation between fields that must not be violated.
+
+    word      short English name, unique on the field that shows the finding
+    field     the field the finding is reported at
+    violated  when the rule is broken
+    message   Chinese, what is expected
+    severity  "error" refuses the row; "warning" accepts it and says so in the receipt
+    """
+
+    word: str
+    field: Any
+    violated: Condition
+    message: str
+    severity: str = "error"
+
+
+def not_before(field: Any, other: Any, *, severity: str = "error") -> Rule:
+    """``field`` may not lie before ``other``."""
+    message = f"“{field.title}”不应早于“{other.title}”"
+    return Rule("not-before", field, later(other, field), message, severity)
+
+
+def not_less(field: Any, other: Any, *, severity: str = "error") -> Rule:
+    """The number ``field`` may not be smaller than ``other``."""
+    message = f"“{field.title}”不应小于“{other.title}”"
+    return Rule("not-less", field, greater(other, field), message, severity)
+
+
+def together(field: Any, other: Any, *, severity: str = "error") -> Rule:
+    """Where ``other`` is present, ``field`` must be too."""
+    message = f"填写了“{other.title}”时，“{field.title}”也应填写"
+    return Rule("together", field, every(present(other), missing(field)), message, severity)
+
+
+def _day(value: dt.date) -> dt.date:
+    return value.astimezone(CITY_TIME).date() if isinstance(value, dt.datetime) else value
