@@ -1,0 +1,39 @@
+"""The operator's command `kangqiao`; each subcommand is a module of this package."""
+
+import sys
+
+import typer
+
+from kangqiao.infra.errors import InfraError
+from kangqiao.wiring.ready import ready
+
+program = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+@program.callback()
+def kangqiao() -> None:
+    """康桥:区域全民健康信息平台"""
+
+
+@program.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="运行 Django 的管理命令,例如 kangqiao manage migrate",
+)
+def manage(context: typer.Context) -> None:
+    from django.core.management import execute_from_command_line
+
+    with ready(report=lambda text: typer.echo(text, err=True)):
+        execute_from_command_line(["kangqiao manage", *context.args])
+
+
+def app() -> None:
+    """Run the command line; an error of the surroundings is shown as one message, not as a traceback."""
+    try:
+        program()
+    except InfraError as error:
+        typer.echo(f"✗ {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    app()

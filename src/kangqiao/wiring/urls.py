@@ -1,0 +1,5 @@
+"""Where each package's pages hang."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
