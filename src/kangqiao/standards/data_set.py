@@ -36,7 +36,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from kangqiao.standards.conditions import Rule
-from kangqiao.standards.fields import Element, Flag, Link, Moment, Text
+from kangqiao.standards.fields import Coded, Element, Flag, Link, Moment, Text
 
 CONTRACT_VERSION = "1.0"
 
@@ -46,9 +46,7 @@ def _wire_only(name: str, field: Element) -> Element:
     return field
 
 
-INSTITUTION_CODE = _wire_only(
-    "institution_code", Text("医疗机构代码", "DE08.10.052.00", required=True, max_length=22)
-)
+INSTITUTION_CODE = _wire_only("institution_code", Text("医疗机构代码", "DE08.10.052.00", required=True, max_length=22))
 """Who the row is from; stored as ``institution_id``."""
 
 PATIENT_NUMBER = _wire_only(
@@ -76,12 +74,8 @@ class DataSet(models.Model):
 
     id = models.UUIDField(primary_key=True)
     institution_id = models.IntegerField()
-    source_key = Text(
-        "业务主键", "", required=True, max_length=64, note="本机构内唯一且不变；同一主键再次上传视为更正"
-    )
-    revised_at = Moment(
-        "数据更新时间", "", required=True, note="本行在业务系统中最近一次修改的时间，较新者为准"
-    )
+    source_key = Text("业务主键", "", required=True, max_length=64, note="本机构内唯一且不变；同一主键再次上传视为更正")
+    revised_at = Moment("数据更新时间", "", required=True, note="本行在业务系统中最近一次修改的时间，较新者为准")
     voided = Flag("作废标志", "", required=True, absent="F", note="T 表示本行作废；不填视为 F")
     received_at = models.DateTimeField()
     batch_id = models.UUIDField()
@@ -89,9 +83,7 @@ class DataSet(models.Model):
 
     class Meta:
         abstract = True
-        constraints = (
-            models.UniqueConstraint(fields=["institution_id", "source_key"], name="%(class)s_source_key"),
-        )
+        constraints = (models.UniqueConstraint(fields=["institution_id", "source_key"], name="%(class)s_source_key"),)
         indexes = (BrinIndex(fields=["received_at"], name="%(class)s_rcvd", autosummarize=True),)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -103,8 +95,12 @@ class DataSet(models.Model):
     @classmethod
     def wire(cls) -> list[Element]:
         """Return every element a file of this data set may have, in the order of the template."""
-        envelope = [INSTITUTION_CODE, *([PATIENT_NUMBER] if issubclass(cls, Record) else [])]
-        return [*envelope, *cls.elements()]
+        columns = [INSTITUTION_CODE, *([PATIENT_NUMBER] if issubclass(cls, Record) else [])]
+        for field in cls.elements():
+            columns.append(field)
+            if isinstance(field, Coded) and not field.named:
+                columns.append(_wire_only(f"{field.name}_name", Text(field.name_title)))
+        return columns
 
     @classmethod
     def elements(cls) -> list[Element]:

@@ -63,14 +63,8 @@ class Element:
         """Describe the plain Django column, so that a title never causes a migration."""
         name, _, args, kwargs = super().deconstruct()  # type: ignore[misc]
         kwargs.pop("verbose_name", None)
-        plain = next(
-            base for base in type(self).__mro__ if base.__module__.startswith(("django.db", "django.contrib"))
-        )
-        module = (
-            "django.db.models"
-            if plain.__module__.startswith("django.db")
-            else "django.contrib.postgres.fields"
-        )
+        plain = next(base for base in type(self).__mro__ if base.__module__.startswith(("django.db", "django.contrib")))
+        module = "django.db.models" if plain.__module__.startswith("django.db") else "django.contrib.postgres.fields"
         return name, f"{module}.{plain.__name__}", args, kwargs
 
     def companions(self) -> Iterable[tuple[str, Element]]:
@@ -116,16 +110,24 @@ class Coded(Element, models.TextField):
 
     values    value set identifier (``CV02.01.101``); see ``value_sets/catalogue.csv``
     named     keep the sender's own wording in the column ``<name>_name``: for open vocabularies (diagnoses, drugs,
-              laboratory items), where the wording says more than the code
+              laboratory items), where the wording says more than the code. ``required`` then speaks of the name;
+              a missing code is a warning, since not every source has mapped its words yet
     """
 
     expects = "值域内的代码"
 
     def __init__(
-        self, title: str, element: str = "", *, values: str, named: bool = False, **options: Any
+        self,
+        title: str,
+        element: str = "",
+        *,
+        values: str,
+        named: bool = False,
+        required: bool | Condition = False,
+        **options: Any,
     ) -> None:
-        self.values, self.named = values, named
-        super().__init__(title, element, **options)
+        self.values, self.named, self.name_required = values, named, required
+        super().__init__(title, element, required=False if named else required, **options)
 
     @property
     def value_set(self) -> value_sets.ValueSet:
@@ -137,8 +139,12 @@ class Coded(Element, models.TextField):
 
     def companions(self) -> Iterable[tuple[str, Element]]:
         if self.named:
-            title = self.title.removesuffix("代码").removesuffix("编码") + "名称"
-            yield f"{self.name}_name", Text(title, required=self.required if self.required is True else False)
+            yield f"{self.name}_name", Text(self.name_title, required=self.name_required)
+
+    @property
+    def name_title(self) -> str:
+        """Return the title of the column that holds the code's name."""
+        return self.title.removesuffix("代码").removesuffix("编码") + "名称"
 
 
 class Codes(Element, ArrayField):

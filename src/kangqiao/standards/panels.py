@@ -29,8 +29,6 @@ def table(*columns: Any) -> Table:
     return Table(columns)
 
 
-def curve(
-    *values: Any, over: Any, group: Any | None = None, low: Any | None = None, high: Any | None = None
-) -> Curve:
+def curve(*values: Any, over: Any, group: Any | None = None, low: Any | None = None, high: Any | None = None) -> Curve:
     """Draw numbers over time; ``low`` and ``high`` are the fields of the reference range."""
     return Curve(values, over, group, low, high)

@@ -1,0 +1,70 @@
+"""The intake contract as JSON: what a hospital's files must look like, derived from the data set classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kangqiao.standards import value_sets
+from kangqiao.standards.checks import checks_of
+from kangqiao.standards.conditions import Condition
+from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, data_sets
+from kangqiao.standards.fields import Coded, Codes, Count, Element, Link, Money, Quantity, Text
+
+
+def contract() -> dict[str, Any]:
+    """Return the whole contract: its version, every data set with its columns and rules, every value set used."""
+    described = [describe(data_set) for data_set in data_sets().values()]
+    used = sorted({column["value_set"] for each in described for column in each["columns"] if "value_set" in column})
+    return {
+        "contract": CONTRACT_VERSION,
+        "data_sets": described,
+        "value_sets": [_value_set(value_sets.load(identifier)) for identifier in used],
+    }
+
+
+def describe(data_set: type[DataSet]) -> dict[str, Any]:
+    """Return one data set: word, title, source, columns in the order of the template, and rules."""
+    return {
+        "data_set": data_set.word,
+        "title": data_set.title,
+        "source": data_set.source,
+        "columns": [_column(field) for field in data_set.wire()],
+        "rules": [
+            {"column": check.column, "rule": check.word, "severity": check.severity, "message": check.message}
+            for check in checks_of(data_set)
+        ],
+    }
+
+
+def _column(field: Element) -> dict[str, Any]:
+    column: dict[str, Any] = {"column": field.name, "title": field.title, "format": field.wire_format}
+    if field.element:
+        column["element"] = field.element
+    if isinstance(field.required, Condition):
+        column["required_when"] = field.required.text()
+    else:
+        column["required"] = bool(field.required) and field.absent is None
+    if isinstance(field, Coded | Codes):
+        column["value_set"] = field.values
+    if isinstance(field, Text | Link):
+        column["max_length"] = field.limit
+    if isinstance(field, Link):
+        column["refers_to"] = field.to.word  # type: ignore[attr-defined]
+    if isinstance(field, Quantity | Count | Money):
+        column |= {"unit": field.unit} if field.unit else {}
+        column |= {"plausible": list(field.plausible)} if field.plausible else {}
+    if field.note:
+        column["note"] = field.note
+    return column
+
+
+def _value_set(known: value_sets.ValueSet) -> dict[str, Any]:
+    return {
+        "value_set": known.id,
+        "title": known.title,
+        "versions": list(known.versions),
+        "source": known.source,
+        "complete": known.complete,
+        **({"pattern": known.pattern} if known.pattern else {}),
+        "codes": [{"code": code.code, "name": code.name} for code in known.codes.values()],
+    }
