@@ -69,7 +69,7 @@ def database(cluster: postgres.Connection) -> Iterator[None]:
 
 @pytest.fixture
 def committed_database(cluster: postgres.Connection) -> Iterator[str]:
-    """A fresh database for tests that commit, use several connections or asyncpg; Django points at it. Its URL."""
+    """The URL of a fresh database, for tests that commit or use several connections; Django points at it."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     _create_database(cluster, name, template="template")
     url = cluster.url(name)
@@ -97,8 +97,7 @@ def _point_django_at(url: str) -> None:
 
 def _remove(home: Path) -> None:
     known = postgres.recorded(home)
-    with_cluster = postgres.Cluster(home=home)
-    with_cluster.stop()
+    postgres.Cluster(home=home).stop()
     if known and not known.place.is_relative_to(home):
         shutil.rmtree(known.place, ignore_errors=True)
     shutil.rmtree(home, ignore_errors=True)

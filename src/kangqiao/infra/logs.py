@@ -10,14 +10,14 @@ OWN = "kangqiao"
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one JSON object: time, level, logger, message, what was passed as `extra`, and the error.
+    """Formats a record as one JSON object: time, level, logger, message, what `extra` named, and the error.
 
-    The message of an error appears only when the error is one of ours: a driver's text may quote a row, and rows
-    never enter a log. Of others the class, the SQLSTATE and constraint, and the places in the code are kept.
+    The message of an error appears only when the error is one of ours: a driver's text may quote a row, and
+    rows never enter a log. Of others the class, SQLSTATE, constraint and the places in the code are kept.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,

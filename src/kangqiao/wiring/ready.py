@@ -12,7 +12,7 @@ from kangqiao.infra.configuration import Configuration
 
 @contextmanager
 def ready(report: Callable[[str], None] = lambda _: None) -> Iterator[Configuration]:
-    """Set up Django with the configured database, or with the embedded one, kept running while the block runs.
+    """Set up Django with the configured database, or the embedded one, kept running while the block runs.
 
     Yields the configuration. Raises `InfraError` whose Chinese message says what to do.
     """

@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "kangqiao.trust.http.EveryRouteNamesItsPermission",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -61,13 +62,13 @@ TEMPLATES = [
 ]
 
 
-# -- database ----------------------------------------------------------------------------------------------------
+# -- database --------------------------------------------------------------------------------------
 
 
 def database(url: str | None) -> dict[str, object]:
     """Return Django's settings for a PostgreSQL URL; without one, a database that refuses every connection.
 
-    Pages run in short-lived threads under ASGI, so connections are pooled per process instead of kept per thread.
+    Pages run in short-lived threads under ASGI, so connections are pooled per process, not kept per thread.
     """
     parts = conninfo_to_dict(url or "postgresql://kangqiao@127.0.0.1:1/kangqiao")
     named = {key: parts.pop(name, "") for key, name in _DATABASE_KEYS.items()}
@@ -86,18 +87,17 @@ DATABASES = {"default": database(CONFIGURATION.database_url or (_EMBEDDED.url() 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 
-# -- people ------------------------------------------------------------------------------------------------------
+# -- people ----------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "trust.Account"
+AUTHENTICATION_BACKENDS = ["kangqiao.trust.http.AccountBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "kangqiao.trust.passwords.FourClassPassword"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "sign-in"
+LOGIN_URL = "portal:sign-in"
+LOGIN_REDIRECT_URL = "portal:home"
+LOGOUT_REDIRECT_URL = "portal:sign-in"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -105,7 +105,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIGURATION.secure_cookies
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 
 
-# -- what a browser may do ---------------------------------------------------------------------------------------
+# -- what a browser may do -------------------------------------------------------------------------
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -123,7 +123,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIGURATION.secure_cookies else None
 
 
-# -- language and time -------------------------------------------------------------------------------------------
+# -- language and time -----------------------------------------------------------------------------
 
 LANGUAGE_CODE = "zh-hans"
 TIME_ZONE = "Asia/Shanghai"
@@ -131,7 +131,7 @@ USE_I18N = True
 USE_TZ = True
 
 
-# -- page assets -------------------------------------------------------------------------------------------------
+# -- page assets -----------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
 STATIC_ROOT = CONFIGURATION.home / "static"
@@ -147,7 +147,7 @@ STORAGES = {
 }
 
 
-# -- what is written down ----------------------------------------------------------------------------------------
+# -- what is written down --------------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,
