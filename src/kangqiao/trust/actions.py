@@ -1,0 +1,51 @@
+"""The words of the audit log. A new act of any package adds its word and Chinese title here."""
+
+from django.db.models import TextChoices
+
+
+class Action(TextChoices):
+    """What was done. Entries keep the value for ever: rename a title, never a value."""
+
+    SESSION_OPEN = "trust:session:open", "登录"
+    SESSION_CLOSE = "trust:session:close", "退出"
+    PERMISSION_REFUSE = "trust:permission:refuse", "越权访问被拒"
+    PASSWORD_CHANGE = "trust:password:change", "修改密码"
+    PASSWORD_RESET = "trust:password:reset", "重置密码"
+    ACCOUNT_CREATE = "trust:account:create", "新建账号"
+    ACCOUNT_DISABLE = "trust:account:disable", "停用账号"
+    ACCOUNT_ENABLE = "trust:account:enable", "启用账号"
+    TOKEN_ISSUE = "trust:token:issue", "签发接口令牌"
+    TOKEN_REVOKE = "trust:token:revoke", "停用接口令牌"
+    AUDIT_READ = "trust:audit:read", "查看审计日志"
+    AUDIT_EXPORT = "trust:audit:export", "导出审计日志"
+    RESIDENT_FIND = "identity:resident:find", "查找居民"
+    PATIENT_LINK = "identity:patient:link", "关联患者与居民"
+    PATIENT_UNLINK = "identity:patient:unlink", "撤销患者与居民的关联"
+    TIMELINE_READ = "records:timeline:read", "调阅健康档案"
+    SOURCE_READ = "records:source:read", "查看来源记录"
+    BATCH_SUBMIT = "intake:batch:submit", "报送数据批次"
+    BATCH_READ = "intake:batch:read", "查看数据批次"
+    REFUSED_DOWNLOAD = "intake:refused:download", "下载退回的数据行"
+    REGISTRY_IMPORT = "registry:import", "导入机构、科室和人员"
+    FHIR_READ = "fhir:read", "FHIR 读取"
+    FHIR_SEARCH = "fhir:search", "FHIR 检索"
+    FHIR_WRITE = "fhir:write", "FHIR 写入"
+
+
+class Outcome(TextChoices):
+    """How the act ended."""
+
+    DONE = "done", "成功"
+    REFUSED = "refused", "拒绝"
+    FAILED = "failed", "失败"
+
+
+class Purpose(TextChoices):
+    """Why personal data was looked at; every reading of a resident's record names one."""
+
+    TREATMENT = "treatment", "诊疗"
+    EMERGENCY = "emergency", "急救"
+    PUBLIC_HEALTH = "public-health", "公共卫生服务"
+    SUPERVISION = "supervision", "监管"
+    OPERATION = "operation", "平台运维"
+    OWN_REQUEST = "own-request", "居民本人申请"
