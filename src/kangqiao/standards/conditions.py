@@ -66,6 +66,36 @@ class Among(Condition):
 
 
 @dataclass(frozen=True)
+class Yes(Condition):
+    field: Any
+
+    def sql(self) -> str:
+        return f'coalesce("{self.field.name}", FALSE)'
+
+    def holds(self, row: Row) -> bool:
+        return row.get(self.field.name) is True
+
+    def text(self) -> str:
+        return f"“{self.field.title}”为是"
+
+
+@dataclass(frozen=True)
+class AtLeast(Condition):
+    field: Any
+    number: float
+
+    def sql(self) -> str:
+        return f'coalesce("{self.field.name}" >= {self.number}, FALSE)'
+
+    def holds(self, row: Row) -> bool:
+        value = row.get(self.field.name)
+        return value is not None and bool(value >= self.number)
+
+    def text(self) -> str:
+        return f"“{self.field.title}”不低于 {self.number:g}"
+
+
+@dataclass(frozen=True)
 class Greater(Condition):
     """One number is greater than the other, or one time is later; where either is a date, days are compared."""
 
@@ -146,6 +176,16 @@ def present(field: Any) -> Condition:
 def among(field: Any, *codes: str) -> Condition:
     """The field is one of the codes."""
     return Among(field, codes)
+
+
+def yes(field: Any) -> Condition:
+    """The flag is set."""
+    return Yes(field)
+
+
+def at_least(field: Any, number: float) -> Condition:
+    """The number is this great or greater."""
+    return AtLeast(field, number)
 
 
 def later(field: Any, other: Any) -> Condition:

@@ -1,0 +1,8 @@
+"""The health record database (电子健康档案): one class per data set, grouped by theme."""
+
+from kangqiao.records.health_record.archive import ArchiveCover
+from kangqiao.records.health_record.examination import PhysicalExamination
+from kangqiao.records.health_record.follow_up import DiabetesFollowUp, HypertensionFollowUp
+from kangqiao.records.health_record.vaccination import Vaccination
+
+__all__ = ["ArchiveCover", "DiabetesFollowUp", "HypertensionFollowUp", "PhysicalExamination", "Vaccination"]

@@ -1,0 +1,44 @@
+"""Immunization."""
+
+from kangqiao.standards.conditions import Rule, missing, not_before
+from kangqiao.standards.data_set import Record, at
+from kangqiao.standards.fields import Coded, Count, Date, Moment, Quantity, Text
+from kangqiao.standards.panels import table
+
+
+class Vaccination(Record):
+    """预防接种: one dose given."""
+
+    title = "预防接种"
+    source = "国家基本公共卫生服务规范（第三版，2017）预防接种卡；WS 364.16-2011 疫苗名称代码表"
+
+    card_number = Text("预防接种卡（证）号", max_length=32)
+    kind = Coded("疫苗名称代码", values="CV08.50.001")
+    vaccine = Coded("疫苗产品代码", values="vaccine", named=True, required=True)
+    dose_number = Count("接种剂次", unit="剂", plausible=(1, 10))
+    vaccinated = Moment("接种日期时间", required=True)
+    lot = Text("疫苗批号", max_length=50)
+    trace_code = Text("疫苗追溯码", max_length=30)
+    maker = Text("疫苗生产企业名称", max_length=100)
+    expires = Date("疫苗有效期")
+    amount = Quantity("接种剂量（mL）", unit="mL", plausible=(0.01, 10))
+    site = Coded("接种部位代码", values="KQ.vaccination-site")
+    route = Coded("接种途径代码", "DE06.00.134.00", values="CV06.00.102")
+    funding = Coded("疫苗属性代码", values="KQ.vaccine-funding")
+    reaction = Coded("疑似预防接种异常反应代码", values="CV05.01.032")
+    reaction_note = Text("接种反应描述", max_length=500)
+    place = Text("接种单位名称", "DE08.10.013.00", max_length=70)
+    vaccinator = Text("接种者姓名", "DE02.01.039.00", max_length=50)
+    next_due = Date("下次接种日期")
+
+    occurred = at(vaccinated)
+    rules = [
+        not_before(expires, vaccinated),
+        not_before(next_due, vaccinated),
+        Rule("no-lot", lot, missing(lot), "“疫苗批号”应填写", severity="warning"),
+    ]
+    headline = "{vaccine_name} 第 {dose_number} 剂 批号 {lot}"
+    panel = table(vaccinated, vaccine, dose_number, lot, place)
+
+    class Meta(Record.Meta):
+        verbose_name = "预防接种"
