@@ -7,7 +7,7 @@ without the cost of planning a query.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +19,17 @@ CHECKS_PER_MASK = 62
 """How many checks one BIGINT column of bits holds."""
 
 
-def columns_sql(data_set: type[DataSet], present: Collection[str]) -> str:
+def columns_sql(data_set: type[DataSet], heads: Mapping[str, str]) -> str:
     """Return the select list that reads a source's columns as trimmed text cells ``r_<column>``.
 
-    Columns the file does not have read as missing; columns the data set does not know are left out.
+    ``heads`` maps the data set's columns to the source's own column names; what it leaves out reads as missing.
     """
-    return ", ".join(f"{_cell_sql(field, field.name in present)} AS r_{field.name}" for field in data_set.wire())
+    return ", ".join(f"{_cell_sql(field, heads.get(field.name))} AS r_{field.name}" for field in data_set.wire())
 
 
-def _cell_sql(field: Element, present: bool) -> str:
-    cell = f"nullif(trim(\"{field.name}\"::VARCHAR), '')" if present else "NULL::VARCHAR"
+def _cell_sql(field: Element, head: str | None) -> str:
+    quoted = '"' + (head or "").replace('"', '""') + '"'
+    cell = f"nullif(trim({quoted}::VARCHAR), '')" if head is not None else "NULL::VARCHAR"
     return cell if field.absent is None else f"coalesce({cell}, '{field.absent}')"
 
 

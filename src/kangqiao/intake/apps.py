@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class IntakeConfig(AppConfig):
+    name = "kangqiao.intake"
+    label = "intake"
+    verbose_name = "数据接入"

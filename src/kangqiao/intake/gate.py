@@ -1,0 +1,280 @@
+"""The gate: one vectorised pass over a file that casts every cell, runs every check and splits off refused rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kangqiao.formats import tabular
+from kangqiao.formats.tabular import TableFile, TableFormat, UnreadableTable
+from kangqiao.identity.duckdb_rules import KEY_COLUMNS, with_document_key
+from kangqiao.intake.errors import PartRefused
+from kangqiao.records.population.models import PatientRegistration
+from kangqiao.standards.checks import checks_of
+from kangqiao.standards.data_set import DataSet, Record
+from kangqiao.standards.validation import (
+    columns_sql,
+    failed_checks,
+    mask_columns,
+    masks_sql,
+    refused_sql,
+    values_sql,
+    warned_sql,
+)
+
+MEMORY = "1GB"
+"""What DuckDB may use before it spills to the work folder."""
+
+EXAMPLES = 5
+"""Row numbers named per finding."""
+
+
+@dataclass
+class Verdict:
+    """What the gate says of one file; the rows themselves lie in DuckDB's table ``relation``."""
+
+    relation: str
+    rows: int
+    refused: int
+    warned: int
+    findings: list[dict[str, Any]]
+    notes: list[str] = field(default_factory=list)
+
+
+class Gate:
+    """A DuckDB database in a work folder, for one batch. Each thread takes its own :meth:`session`."""
+
+    def __init__(
+        self, folder: Path, *, institutions: Mapping[str, int], received_at: dt.datetime, threads: int = 2
+    ) -> None:
+        self.folder, self.received_at = folder, received_at
+        settings = {
+            "memory_limit": MEMORY,
+            "temp_directory": str(folder / "spill"),
+            "threads": threads,
+            "preserve_insertion_order": True,
+        }
+        self._database = duckdb.connect(str(folder / "gate.duckdb"), config=settings)
+        self._database.execute("CREATE OR REPLACE TABLE institution (code VARCHAR, id INTEGER)")
+        self._database.executemany("INSERT INTO institution VALUES (?, ?)", list(institutions.items()))
+
+    def session(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection of its own to the same database, in city time."""
+        session = self._database.cursor()
+        session.execute("SET TimeZone = 'Asia/Shanghai'")
+        session.execute(f"SET VARIABLE received_at = TIMESTAMPTZ '{self.received_at.isoformat()}'")
+        return session
+
+    def close(self) -> None:
+        """Close the database; the work folder is removed by its owner."""
+        self._database.close()
+
+
+def check_file(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], table: TableFile) -> Verdict:
+    """Check a whole file and return the verdict; raises :class:`PartRefused` for one that can not be read."""
+    try:
+        names, notes = _columns(data_set, tabular.header(session, table))
+        relation = f"checked_{data_set.table()}"
+        session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, table, names)}")
+    except UnreadableTable as error:
+        raise PartRefused("unreadable", str(error)) from error
+    except duckdb.Error as error:
+        raise PartRefused("unreadable", f"{table.path.name}：读取中断，文件损坏或不完整") from error
+    _refuse_repeated(session, data_set, relation)
+    unreadable = _unreadable_lines(session, table, notes)
+    rows, refused, warned = _one(
+        session,
+        f"SELECT count(*), count(refused), count(*) FILTER (WHERE refused IS NULL AND {warned_sql(data_set)})"
+        f" FROM {relation}",
+    )
+    findings = [*_findings(session, data_set, relation), *unreadable]
+    lost = sum(finding["rows"] for finding in unreadable)
+    return Verdict(relation, rows + lost, refused + lost, warned, findings, notes)
+
+
+def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Map the contract's columns to the file's; a column may be headed by its name or its Chinese title."""
+    known = {field.name: field.name for field in data_set.wire()}
+    known |= {field.title: field.name for field in data_set.wire() if field.title not in known}
+    names: dict[str, str] = {}
+    unknown = []
+    for head in header:
+        name = known.get(head.strip().removesuffix("*"), known.get(head.strip().lower()))
+        if name is None or name in names:
+            unknown.append(head)
+        else:
+            names[name] = head
+    missing = [
+        f"{field.title}（{field.name}）"
+        for field in data_set.wire()
+        if field.required is True and field.absent is None and field.name not in names
+    ]
+    if missing:
+        raise PartRefused("columns", f"文件缺少必填的列：{'、'.join(missing)}")
+    listed = "、".join(text[:40] for text in unknown[:20])
+    return names, [f"文件中有 {len(unknown)} 个未约定或重复的列，没有使用：{listed}"] if unknown else []
+
+
+def _checked_sql(data_set: type[DataSet], table: TableFile, names: Mapping[str, str]) -> str:
+    source = tabular.source_sql(table, list(names.values()))
+    stored = [field.name for field in data_set.elements()]
+    patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
+    cells = ", ".join(f"{field.name} := r_{field.name}" for field in data_set.wire())
+    masked = f"""
+        WITH cells AS (SELECT row_number, {columns_sql(data_set, names)} FROM {source}),
+        typed AS (
+            SELECT cells.*, {values_sql(data_set)}, institution.id AS institution_id
+            FROM cells LEFT JOIN institution ON institution.code = r_institution_code)
+        SELECT *, {masks_sql(data_set)} FROM typed"""
+    keys = ""
+    if data_set is PatientRegistration:
+        masked = with_document_key(
+            f"({masked})",
+            type_column="r_document_type",
+            number_column="r_document_number",
+            today=dt.date.today(),
+        )
+        keys = ", ".join(KEY_COLUMNS) + ","
+    kept = ", ".join(["row_number", "institution_id", *patient, *(f'"{name}"' for name in stored)])
+    return f"""SELECT {kept}, {keys} {", ".join(mask_columns(data_set))},
+        CASE WHEN {refused_sql(data_set)} THEN struct_pack({cells}) END AS refused,
+        NULL::BIGINT AS repeats
+        FROM ({masked})"""
+
+
+def _refuse_repeated(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str) -> None:
+    """Of rows with the same key in one file only the newest is taken; the others are refused and name it."""
+    session.execute(f"""
+        CREATE OR REPLACE TEMPORARY TABLE repeated AS
+        WITH many AS (
+            SELECT institution_id, source_key FROM {relation} WHERE refused IS NULL
+            GROUP BY ALL HAVING count(*) > 1)
+        SELECT row_number, first_value(row_number) OVER newest AS winner
+        FROM {relation} JOIN many USING (institution_id, source_key) WHERE refused IS NULL
+        WINDOW newest AS (PARTITION BY institution_id, source_key ORDER BY revised_at DESC, row_number DESC)""")
+    cells = ", ".join(
+        f'{f.name} := "{f.name}"::VARCHAR'
+        if f.name in {e.name for e in data_set.elements()} or f.name == "patient_number"
+        else f"{f.name} := (SELECT code FROM institution i WHERE i.id = institution_id)"
+        if f.name == "institution_code"
+        else f"{f.name} := NULL::VARCHAR"
+        for f in data_set.wire()
+    )
+    session.execute(f"""
+        UPDATE {relation} SET refused = struct_pack({cells}), repeats = winner
+        FROM repeated WHERE repeated.row_number = {relation}.row_number AND winner <> repeated.row_number""")
+
+
+def _unreadable_lines(session: duckdb.DuckDBPyConnection, table: TableFile, notes: list[str]) -> list[dict[str, Any]]:
+    if table.format is not TableFormat.CSV:
+        return []
+    session.execute(f"CREATE OR REPLACE TEMPORARY TABLE unreadable AS {tabular.UNREADABLE_LINES_SQL}")
+    (count,) = _one(session, "SELECT count(*) FROM unreadable")
+    if not count:
+        return []
+    lines = [
+        row[0] for row in session.execute(f"SELECT line FROM unreadable ORDER BY line LIMIT {EXAMPLES}").fetchall()
+    ]
+    notes.append(f"有 {count} 行的列数或引号不对，读不出来；首先出现在文件第 {lines[0]} 行")
+    return [
+        {
+            "column": "",
+            "word": "unreadable-line",
+            "severity": "error",
+            "message": "这一行的列数或引号不对，读不出来（行号为文件行号）",
+            "rows": count,
+            "examples": lines,
+        }
+    ]
+
+
+def _findings(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str) -> list[dict[str, Any]]:
+    masks = ", ".join(mask_columns(data_set))
+    groups = session.execute(
+        f"SELECT {masks}, count(*), list(row_number ORDER BY row_number)[:{EXAMPLES}] FROM {relation}"
+        f" WHERE {refused_sql(data_set)} OR {warned_sql(data_set)} GROUP BY {masks}"
+    ).fetchall()
+    rows: Counter[Any] = Counter()
+    examples: dict[Any, list[int]] = defaultdict(list)
+    for *bits, count, numbers in groups:
+        for check in failed_checks(data_set, bits):
+            rows[check] += count
+            examples[check] = sorted({*examples[check], *numbers})[:EXAMPLES]
+    order = {check: place for place, check in enumerate(checks_of(data_set))}
+    found = [
+        {
+            "column": check.column,
+            "word": check.word,
+            "severity": check.severity,
+            "message": check.message,
+            "rows": rows[check],
+            "examples": examples[check],
+        }
+        for check in sorted(rows, key=lambda check: (check.severity, -rows[check], order[check]))
+    ]
+    (repeated, numbers) = _one(
+        session,
+        f"SELECT count(*), list(row_number ORDER BY row_number)[:{EXAMPLES}] FROM {relation} WHERE repeats IS NOT NULL",
+    )
+    if repeated:
+        found.append(_repeated_finding(repeated, numbers))
+    return found
+
+
+REPEATED_MESSAGE = "本文件内有相同业务主键的行，已采用更新时间最新的一行"
+
+
+def _repeated_finding(rows: int, examples: list[int]) -> dict[str, Any]:
+    return {
+        "column": "source_key",
+        "word": "repeated",
+        "severity": "error",
+        "message": REPEATED_MESSAGE,
+        "rows": rows,
+        "examples": examples,
+    }
+
+
+def write_refused(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str, target: Path) -> None:
+    """Write the refused rows as they came, each with its row number and what is wrong, to a Parquet file."""
+    messages = []
+    for start, name in enumerate(mask_columns(data_set)):
+        base = start * 62
+        for bit, check in enumerate(checks_of(data_set)[base : base + 62]):
+            if check.refuses:
+                text = f"{check.column}|{check.message}".replace("'", "''")
+                messages.append(f"CASE WHEN {name} & {1 << bit}::BIGINT <> 0 THEN '{text}' END")
+    messages.append(
+        f"CASE WHEN repeats IS NOT NULL THEN 'source_key|{REPEATED_MESSAGE}（第 ' || repeats || ' 行）' END"
+    )
+    session.execute(f"""
+        COPY (
+            SELECT row_number, list_filter([{", ".join(messages)}], lambda text: text IS NOT NULL) AS findings, refused.*
+            FROM {relation} WHERE refused IS NOT NULL ORDER BY row_number
+        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)""")
+
+
+def _one(session: duckdb.DuckDBPyConnection, query: str) -> Any:
+    return session.execute(query).fetchall()[0]
+
+
+class Stopwatch:
+    """Seconds per stage, by the stage's name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Add the time since the last lap to a stage."""
+        now = time.perf_counter()
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._since, 4)
+        self._since = now

@@ -1,0 +1,181 @@
+"""Storing what the gate accepted: resolve patients, copy new rows, merge newer versions, in one transaction.
+
+New rows go straight into the table by COPY (no statement inserts faster); rows whose source key is already there go
+through a temporary table and the merge of ``records.versions``. An advisory lock per data set and institution keeps
+two batches from finding the same key new.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import duckdb
+from psycopg import Cursor
+
+from kangqiao.identity import services as identity
+from kangqiao.intake.gate import Gate, Stopwatch
+from kangqiao.records.population.models import PatientRegistration
+from kangqiao.records.versions import columns, merge_of
+from kangqiao.standards.data_set import DataSet, Record
+
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of the accepted rows."""
+
+    new: int
+    changed: int
+    unchanged: int
+    stale: int
+
+
+class Store:
+    """Writes one accepted data set of a batch, on a cursor inside the caller's transaction."""
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        session: duckdb.DuckDBPyConnection,
+        cursor: Cursor[Any],
+        data_set: type[DataSet],
+        batch_id: UUID,
+        stopwatch: Stopwatch,
+    ) -> None:
+        self.gate, self.session, self.cursor = gate, session, cursor
+        self.data_set, self.batch_id, self.stopwatch = data_set, batch_id, stopwatch
+        self.table = data_set.table()
+        self._known = f"known_{self.table}"
+
+    def write(self, relation: str) -> Stored:
+        """Store the accepted rows of ``relation`` and return what became of them."""
+        accepted = f"(SELECT * FROM {relation} WHERE refused IS NULL)"
+        self._lock(accepted)
+        known = self._find_known(accepted)
+        self.stopwatch.lap("keys")
+        if issubclass(self.data_set, Record):
+            self._resolve_patients(accepted)
+            self.stopwatch.lap("patients")
+        new = self._copy(
+            f"{self._rows(accepted)} ANTI JOIN {self._known} USING (institution_id, source_key)", self.table
+        )
+        self.stopwatch.lap("copy")
+        stored = self._merge(accepted, new) if known else Stored(new, 0, 0, 0)
+        self.stopwatch.lap("merge")
+        return stored
+
+    def _lock(self, accepted: str) -> None:
+        institutions = self.session.execute(f"SELECT DISTINCT institution_id FROM {accepted} ORDER BY 1").fetchall()
+        lock = zlib.crc32(self.data_set.word.encode()) - (1 << 31)
+        for (institution,) in institutions:
+            self.cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (lock, institution))
+
+    def _find_known(self, accepted: str) -> int:
+        """Bring the source keys that are already stored, with their time of revision, into DuckDB; count them."""
+        self._push(
+            "arriving_key",
+            "institution_id integer, source_key text",
+            f"SELECT institution_id, source_key FROM {accepted}",
+        )
+        self._pull(
+            f"SELECT institution_id, source_key, t.revised_at FROM arriving_key"
+            f" JOIN {self.table} t USING (institution_id, source_key)",
+            self._known,
+            {"institution_id": "INTEGER", "source_key": "VARCHAR", "known_revised_at": "TIMESTAMPTZ"},
+        )
+        return int(self.session.execute(f"SELECT count(*) FROM {self._known}").fetchall()[0][0])
+
+    def _resolve_patients(self, accepted: str) -> None:
+        if self.data_set is PatientRegistration:
+            self._register_patients(accepted)
+        numbers = f"SELECT DISTINCT institution_id, patient_number FROM {accepted}"
+        self._push("arriving_patient", "institution_id integer, local_number text", numbers)
+        identity.ensure_patients(self.cursor, source="arriving_patient")
+        self._pull(
+            "SELECT institution_id, local_number, p.id FROM arriving_patient"
+            " JOIN identity_patient p USING (institution_id, local_number)",
+            f"patient_{self.table}",
+            {"institution_id": "INTEGER", "patient_number": "VARCHAR", "patient_id": "UUID"},
+        )
+
+    def _register_patients(self, accepted: str) -> None:
+        """Hand the newest registration of each patient to identity; one older than what is stored changes nothing."""
+        self._push(
+            "arriving_registration",
+            identity.REGISTRATION_COLUMNS,
+            f"""SELECT institution_id, patient_number, name, sex, birth_date, key_type, key_number
+                FROM {accepted} LEFT JOIN {self._known} USING (institution_id, source_key)
+                WHERE revised_at >= coalesce(known_revised_at, revised_at)
+                QUALIFY row_number() OVER (PARTITION BY institution_id, patient_number ORDER BY revised_at DESC) = 1""",
+        )
+        identity.register_patients(self.cursor, source="arriving_registration", batch_id=self.batch_id)
+
+    def _merge(self, accepted: str, new: int) -> Stored:
+        merge = merge_of(self.data_set)
+        self.cursor.execute(merge.create)
+        repeated = self._copy(
+            f"{self._rows(accepted)} SEMI JOIN {self._known} USING (institution_id, source_key)", merge.arriving
+        )
+        self.cursor.execute(f"ANALYZE {merge.arriving}")
+        self.cursor.execute(merge.stale)
+        stale = self.cursor.rowcount
+        self.cursor.execute(merge.changed)
+        changed = self.cursor.rowcount
+        return Stored(new, changed, repeated - stale - changed, stale)
+
+    def _rows(self, accepted: str) -> str:
+        """Select the table's columns from the accepted rows, in the table's order."""
+        computed = {
+            "id": "uuidv7() AS id",
+            "received_at": f"TIMESTAMPTZ '{self.gate.received_at.isoformat()}' AS received_at",
+            "batch_id": f"'{self.batch_id}' AS batch_id",
+            "version": "1 AS version",
+        }
+        source = f"{accepted} AS accepted"
+        if issubclass(self.data_set, Record):
+            computed["occurred_at"] = f'"{self.data_set.occurred.field.name}"::TIMESTAMPTZ AS occurred_at'
+            source += f" JOIN patient_{self.table} USING (institution_id, patient_number)"
+        listed = ", ".join(computed.get(name, _text_of(self.data_set, name)) for name in columns(self.data_set))
+        return f"SELECT {listed} FROM {source}"
+
+    def _push(self, table: str, declared: str, query: str) -> None:
+        """Copy a DuckDB query into a temporary table of PostgreSQL."""
+        self.cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({declared}) ON COMMIT DELETE ROWS")
+        self.cursor.execute(f"TRUNCATE {table}")
+        self._copy(query, table)
+        self.cursor.execute(f"ANALYZE {table}")
+
+    def _copy(self, query: str, table: str) -> int:
+        path = self.gate.folder / f"{self.table}.{table}.csv"
+        (count,) = self.session.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER false)").fetchall()[0]
+        with path.open("rb") as file, self.cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv)") as copy:
+            while block := file.read(BLOCK):
+                copy.write(block)
+        path.unlink()
+        return int(count)
+
+    def _pull(self, query: str, relation: str, types: dict[str, str]) -> None:
+        """Copy a PostgreSQL query into a table of DuckDB."""
+        path = self.gate.folder / f"{relation}.csv"
+        with path.open("wb") as file, self.cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)") as copy:
+            for block in copy:
+                file.write(block)
+        declared = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
+        self.session.execute(
+            f"CREATE OR REPLACE TABLE {relation} AS"
+            f" FROM read_csv('{path}', header = false, auto_detect = false, columns = {{{declared}}})"
+        )
+        path.unlink()
+
+
+def _text_of(data_set: type[DataSet], name: str) -> str:
+    """Select a column; lists are written as PostgreSQL's array text."""
+    field = data_set._meta.get_field(name)
+    if getattr(field, "duckdb_type", "") == "VARCHAR[]":
+        return f"'{{' || array_to_string(\"{name}\", ',') || '}}' AS \"{name}\""
+    return f'"{name}"'
