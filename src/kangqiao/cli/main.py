@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from kangqiao.cli.up import up
 from kangqiao.infra.errors import InfraError
 from kangqiao.wiring.ready import ready
 
@@ -13,6 +14,9 @@ program = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_
 @program.callback()
 def kangqiao() -> None:
     """康桥:区域全民健康信息平台"""
+
+
+program.command(help="启动数据库、页面服务和后台任务,按 Ctrl-C 停止")(up)
 
 
 @program.command(

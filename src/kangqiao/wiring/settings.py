@@ -1,6 +1,6 @@
 """Django's settings: one place where the packages become one site."""
 
-from pathlib import Path
+import os
 
 from csp.constants import NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
@@ -123,6 +123,11 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIGURATION.secure_cookies else None
 
 
+# -- jobs ------------------------------------------------------------------------------------------
+
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+
+
 # -- language and time -----------------------------------------------------------------------------
 
 LANGUAGE_CODE = "zh-hans"
@@ -135,7 +140,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = CONFIGURATION.home / "static"
-_COLLECTED = (Path(STATIC_ROOT) / "staticfiles.json").exists()
+_COLLECTED = os.environ.get("KANGQIAO_PAGE_ASSETS") == "collected"  # said by `kangqiao up`, which collects them
 WHITENOISE_USE_FINDERS = not _COLLECTED
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -45,10 +45,10 @@ def in_use(home: Path, *, durable: bool = True, report: Report = _silent) -> Ite
     with (home / "postgres.users").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         cluster = Cluster(home=home, durable=durable, report=report)
-        with (home / "postgres.start").open("a") as starting:
-            fcntl.flock(starting, fcntl.LOCK_EX)
-            connection = cluster.start()
         try:
+            with (home / "postgres.start").open("a") as starting:
+                fcntl.flock(starting, fcntl.LOCK_EX)
+                connection = cluster.start()
             yield connection
         finally:
             with suppress(BlockingIOError):

@@ -1,0 +1,49 @@
+"""The web process: granian serving the one application. Started by `kangqiao up`."""
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from kangqiao.infra import configuration
+from kangqiao.wiring.lifeline import end_with_parent
+
+APPLICATION = "kangqiao.wiring.asgi:app"
+KILL_AFTER_SECONDS = 6
+
+
+def serve() -> None:
+    """Serve until told to stop; a worker that dies ends this process too, and the supervisor starts it anew."""
+    end_with_parent()
+    settings = configuration.load()
+    Granian(
+        APPLICATION,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=workers(os.cpu_count() or 1),
+        websockets=False,
+        log_level=LogLevels.warning,
+        log_access=False,
+        workers_kill_timeout=KILL_AFTER_SECONDS,
+    ).serve(target_loader=load_application)
+
+
+def load_application(target: str) -> Callable[..., Any]:
+    """Return the application inside a worker of granian, which then ends with its own parent."""
+    end_with_parent()
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def workers(processors: int) -> int:
+    """Return how many processes serve pages: the database and the jobs need the other half."""
+    return max(1, min(8, processors // 2))
+
+
+if __name__ == "__main__":
+    serve()
