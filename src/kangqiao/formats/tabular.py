@@ -124,7 +124,7 @@ def source_sql(table: TableFile, columns: list[str]) -> str:
 _CSV = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"'"
 
 
-UNREADABLE_LINES_SQL = "SELECT line, any_value(csv_line) AS text, any_value(error_type::VARCHAR) AS reason FROM reject_errors GROUP BY line"
+UNREADABLE_LINES_SQL = "SELECT line, any_value(csv_line) AS text FROM reject_errors GROUP BY line"
 """After a CSV file was read on the same connection: the lines that are no rows, by line number of the file."""
 
 

@@ -257,7 +257,8 @@ def write_refused(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], r
     )
     session.execute(f"""
         COPY (
-            SELECT row_number, list_filter([{", ".join(messages)}], lambda text: text IS NOT NULL) AS findings, refused.*
+            SELECT row_number, list_filter([{", ".join(messages)}], lambda text: text IS NOT NULL) AS findings,
+                refused.*
             FROM {relation} WHERE refused IS NOT NULL ORDER BY row_number
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)""")
 

@@ -69,7 +69,7 @@ def _check_contract(version: str) -> None:
     if theirs > mine:
         raise BatchRefused(
             "contract-newer",
-            f"清单写明的接入标准版本是 {version}，本平台目前支持到 {CONTRACT_VERSION}；请按 {CONTRACT_VERSION} 导出后重新报送",
+            f"清单写明的接入标准版本是 {version}，本平台支持到 {CONTRACT_VERSION}；请按该版本重新导出",
         )
     if theirs[0] < mine[0]:
         raise BatchRefused("contract-older", f"接入标准版本 {version} 已停用，请按 {CONTRACT_VERSION} 导出后重新报送")

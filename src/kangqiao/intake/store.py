@@ -16,6 +16,7 @@ import duckdb
 from psycopg import Cursor
 
 from kangqiao.identity import services as identity
+from kangqiao.identity.services import Source
 from kangqiao.intake.gate import Gate, Stopwatch
 from kangqiao.records.population.models import PatientRegistration
 from kangqiao.records.versions import columns, merge_of
@@ -95,10 +96,11 @@ class Store:
             self._register_patients(accepted)
         numbers = f"SELECT DISTINCT institution_id, patient_number FROM {accepted}"
         self._push("arriving_patient", "institution_id integer, local_number text", numbers)
-        identity.ensure_patients(self.cursor, source="arriving_patient")
+        identity.ensure_patients(
+            self.cursor.connection, source=Source.table("arriving_patient"), actor_id=None, batch_id=self.batch_id
+        )
         self._pull(
-            "SELECT institution_id, local_number, p.id FROM arriving_patient"
-            " JOIN identity_patient p USING (institution_id, local_number)",
+            "SELECT institution_id, local_number, patient_id FROM identity_mapping",
             f"patient_{self.table}",
             {"institution_id": "INTEGER", "patient_number": "VARCHAR", "patient_id": "UUID"},
         )
@@ -107,13 +109,16 @@ class Store:
         """Hand the newest registration of each patient to identity; one older than what is stored changes nothing."""
         self._push(
             "arriving_registration",
-            identity.REGISTRATION_COLUMNS,
+            "institution_id integer, local_number text, name text, sex text, birth_date date,"
+            " key_type text, key_number text",
             f"""SELECT institution_id, patient_number, name, sex, birth_date, key_type, key_number
                 FROM {accepted} LEFT JOIN {self._known} USING (institution_id, source_key)
                 WHERE revised_at >= coalesce(known_revised_at, revised_at)
                 QUALIFY row_number() OVER (PARTITION BY institution_id, patient_number ORDER BY revised_at DESC) = 1""",
         )
-        identity.register_patients(self.cursor, source="arriving_registration", batch_id=self.batch_id)
+        identity.register_patients(
+            self.cursor.connection, source=Source.table("arriving_registration"), actor_id=None, batch_id=self.batch_id
+        )
 
     def _merge(self, accepted: str, new: int) -> Stored:
         merge = merge_of(self.data_set)
