@@ -15,3 +15,7 @@ class PostgresError(InfraError):
 
 class FileStoreError(InfraError):
     """The archive cannot be read or written."""
+
+
+class FileMissing(FileStoreError):
+    """The archive holds no file of this name."""

@@ -1,78 +1,156 @@
-"""The file store: a local folder or S3-compatible storage, by URL, behind one small interface."""
+"""The archive: whole files under names, in a local folder or in S3-compatible storage, and their SM3 digests."""
 
-from __future__ import annotations
-
-import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import obstore
-from obstore.store import from_url
+from cryptography.hazmat.primitives import hashes
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
 
-from kangqiao.infra.errors import FileStoreError
+from kangqiao.infra.errors import FileMissing, FileStoreError
 
-BLOCK = 1 << 20
+CHUNK = 1 << 20
 
 
 class FileStore:
-    """Keeps files under names like ``batches/<id>/lab-result.parquet``.
+    """Whole files under names like `batches/<id>/manifest.json`; a reader sees a whole file or none.
 
-    ``file:///folder`` keeps them in a folder. ``s3://bucket/prefix?endpoint=http://host:9000&region=…`` keeps them in
-    S3-compatible storage; the keys come from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``).
+    `file:///folder` keeps them in a local folder (created at need, closed to other users);
+    `s3://bucket/prefix?endpoint=https://…&region=…` keeps them in S3-compatible storage, with the access key
+    from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Every method raises `FileStoreError` when the storage
+    fails, and `FileMissing` for a name that is not there.
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme == "file":
-            Path(parts.path).mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = dict(parse_qsl(parts.query))
-        if options.get("endpoint", "").startswith("http://"):
-            options["client_options"] = {"allow_http": True}
-        try:
-            self._store = from_url(urlunsplit(parts._replace(query="")), **options)
-        except Exception as error:
-            raise FileStoreError(f"无法打开归档位置，请检查 KANGQIAO_ARCHIVE_URL：{type(error).__name__}") from error
+        self._folder = _local_folder(url)
+        with _translated("open"):
+            self._store = _local(self._folder) if self._folder else _s3(url)
 
-    def put(self, name: str, source: Path) -> None:
-        """Store a file under a name, in blocks; a reader sees all of it or nothing."""
-        try:
-            obstore.put(self._store, name, source)
-        except OSError as error:
-            raise FileStoreError("无法写入归档，请检查磁盘空间和权限") from error
-        except obstore.exceptions.BaseError as error:
-            raise FileStoreError("无法写入归档，请检查归档位置是否可达") from error
+    def put(self, name: str, content: Path | bytes | Iterable[bytes]) -> None:
+        """Keep a file, streamed in bounded memory; one of the same name is replaced at once, when all is there."""
+        if isinstance(content, Path):
+            content.stat()  # a missing source is the caller's error, not a missing object
+        with _translated(name):
+            obstore.put(self._store, _checked(name), content)
+        if self._folder:
+            _sync(self._folder / name)
 
     def get(self, name: str, target: Path) -> None:
-        """Bring a file back, in blocks; raises ``FileNotFoundError`` for a name that is not there."""
-        with target.open("wb") as out:
-            for block in obstore.get(self._store, name).stream(min_chunk_size=BLOCK):
-                out.write(block)
+        """Write a kept file to `target`, streamed."""
+        draft = target.with_name(f".{target.name}.part")
+        with _translated(name), draft.open("wb") as file:
+            for chunk in obstore.get(self._store, _checked(name)).stream(min_chunk_size=CHUNK):
+                file.write(chunk)
+        draft.replace(target)
 
-    def has(self, name: str) -> bool:
-        """Say whether a file is stored under the name."""
+    def read(self, name: str) -> bytes:
+        """Return a small file's content."""
+        with _translated(name):
+            return bytes(obstore.get(self._store, _checked(name)).bytes())
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """Yield a file's content in pieces of about a megabyte, for a download."""
+        with _translated(name):
+            for chunk in obstore.get(self._store, _checked(name)).stream(min_chunk_size=CHUNK):
+                yield bytes(chunk)
+
+    def exists(self, name: str) -> bool:
+        """Return whether a file of this name is kept."""
         try:
-            obstore.head(self._store, name)
-        except FileNotFoundError:
+            with _translated(name):
+                obstore.head(self._store, _checked(name))
+        except FileMissing:
             return False
         return True
 
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield the names below a prefix."""
-        for block in obstore.list(self._store, prefix=prefix):
-            yield from (meta["path"] for meta in block)
+    def list(self, prefix: str) -> list[str]:
+        """Return the names that begin with the folder `prefix`, in order."""
+        with _translated(prefix):
+            found = [entry["path"] for page in obstore.list(self._store, _checked(prefix)) for entry in page]
+        return sorted(found)
+
+    def delete(self, name: str) -> None:
+        """Remove a file; one that is not there is no error."""
+        try:
+            with _translated(name):
+                obstore.delete(self._store, _checked(name))
+        except FileMissing:
+            pass
 
 
 def sm3_of_file(path: Path) -> str:
-    """Return the SM3 digest (GB/T 32905) of a file's bytes, in lower-case hexadecimal."""
-    digest = hashlib.new("sm3")
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    """Return the SM3 digest (GB/T 32905) of a file as 64 hexadecimal digits, read in bounded memory."""
+    digest = hashes.Hash(hashes.SM3())
+    view = memoryview(bytearray(CHUNK))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(view):
+            digest.update(view[:count])
+    return digest.finalize().hex()
 
 
 def sm3_of_bytes(content: bytes) -> str:
-    """Return the SM3 digest of bytes, in lower-case hexadecimal."""
-    return hashlib.new("sm3", content).hexdigest()
+    """Return the SM3 digest (GB/T 32905) of `content` as 64 hexadecimal digits."""
+    digest = hashes.Hash(hashes.SM3())
+    digest.update(content)
+    return digest.finalize().hex()
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Turn the storage's errors into ours; errors of the caller's own file or stream stay what they are."""
+    try:
+        yield
+    except FileNotFoundError as error:  # what obstore raises for a missing object
+        raise FileMissing(f"归档中没有 {name}") from error
+    except (BaseError, PermissionError) as error:
+        raise FileStoreError(
+            f"归档存储无法读写({type(error).__name__}):请检查 KANGQIAO_ARCHIVE_URL、权限和剩余空间"
+        ) from error
+
+
+def _local_folder(url: str) -> Path | None:
+    parts = urlsplit(url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def _local(folder: Path) -> LocalStore:
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o700)
+    return LocalStore(folder)
+
+
+def _checked(name: str) -> str:
+    """Return a name that stays inside the archive, since parts of names come from senders."""
+    if ".." in name.split("/") or name.startswith("/"):
+        raise FileStoreError(f"归档文件名不合法:{name}")
+    return name
+
+
+def _s3(url: str) -> S3Store:
+    parts = urlsplit(url)
+    if parts.scheme != "s3":
+        raise FileStoreError("KANGQIAO_ARCHIVE_URL 应以 file:// 或 s3:// 开头")
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if unknown := set(options) - {"endpoint", "region"}:
+        raise FileStoreError(f"KANGQIAO_ARCHIVE_URL 中有不认识的参数:{'、'.join(sorted(unknown))}")
+    return S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        config=options,  # type: ignore[arg-type]  # its two keys are checked above
+        client_options={"allow_http": options.get("endpoint", "").startswith("http://")},
+    )
+
+
+def _sync(path: Path) -> None:
+    """Make a written file and its name survive a power failure."""
+    for target in (path, path.parent):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
