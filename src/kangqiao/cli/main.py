@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from kangqiao.cli.intake import intake
 from kangqiao.cli.up import up
 from kangqiao.infra.errors import InfraError
 from kangqiao.wiring.ready import ready
@@ -16,6 +17,7 @@ def kangqiao() -> None:
     """康桥:区域全民健康信息平台"""
 
 
+program.add_typer(intake, name="intake")
 program.command(help="启动数据库、页面服务和后台任务,按 Ctrl-C 停止")(up)
 
 

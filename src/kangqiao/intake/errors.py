@@ -13,6 +13,10 @@ class BatchRefused(IntakeError):
         super().__init__(message)
 
 
+class BatchBusy(IntakeError):
+    """Another process is at work on the batch; try again later."""
+
+
 class PartRefused(IntakeError):
     """One data set's file of the batch can not be taken; the others are."""
 

@@ -10,7 +10,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ from uuid import UUID
 import msgspec
 from django.db import connection, transaction
 from django.utils import timezone
+from procrastinate.contrib.django import app as jobs
+from procrastinate.exceptions import AlreadyEnqueued
 
 from kangqiao.formats import tabular
 from kangqiao.formats.tabular import UnreadableTable
 from kangqiao.infra.files import FileStore
 from kangqiao.infra.ids import uuid7
 from kangqiao.intake import manifest, parcels
-from kangqiao.intake.errors import BatchRefused, PartRefused
+from kangqiao.intake.errors import BatchBusy, BatchRefused, PartRefused
 from kangqiao.intake.gate import Gate, Stopwatch, check_file, write_refused
 from kangqiao.intake.manifest import Manifest
 from kangqiao.intake.models import Batch, BatchState, Door, Part, PartState
@@ -96,7 +98,7 @@ def submit_parcel(*, path: Path, door: Door, actor: Actor, store: FileStore) -> 
 def process_batch(*, batch_id: UUID, store: FileStore, work: Path, report: Report | None = None) -> Batch:
     """Check and store every data set of a batch, write the receipt, return the finished batch.
 
-    Safe to call again after a crash, and from several processes at once: the others wait, then find it finished.
+    Safe to call again after a crash. Raises :class:`BatchBusy` while another process is at it.
     """
     with _only_one(batch_id):
         batch = Batch.objects.get(id=batch_id)
@@ -218,6 +220,13 @@ class PartJob:
         target.unlink()
 
 
+def queue(batch_id: UUID) -> None:
+    """Ask the worker to process a batch, within the current transaction; asking twice is asking once."""
+    job = jobs.configure_task("intake.process", queueing_lock=f"batch {batch_id}")
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        job.defer(batch_id=str(batch_id))
+
+
 def refused_name(batch_id: UUID, data_set: str) -> str:
     """Return the store name of the refused rows of one data set of a batch."""
     return f"refused/{batch_id}/{data_set}.parquet"
@@ -273,6 +282,8 @@ def _record(batch: Batch, actor: Actor) -> Batch | None:
             object_id=batch.id,
             detail={"door": batch.door, "state": batch.state},
         )
+        if batch.door != Door.COMMAND and batch.receipt is None:
+            queue(batch.id)
     return batch
 
 
@@ -312,7 +323,9 @@ def _only_one(batch_id: UUID) -> Iterator[None]:
     """Hold a session lock on the batch; it ends with the process, however that ends."""
     key = batch_id.int & ((1 << 63) - 1)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        if not cursor.fetchone()[0]:
+            raise BatchBusy("另一个进程正在处理这一批次")
     try:
         yield
     finally:

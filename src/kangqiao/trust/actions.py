@@ -24,6 +24,7 @@ class Action(TextChoices):
     TIMELINE_READ = "records:timeline:read", "调阅健康档案"
     SOURCE_READ = "records:source:read", "查看来源记录"
     BATCH_SUBMIT = "intake:batch:submit", "报送数据批次"
+    BATCH_STORE = "intake:batch:store", "批次数据入库"
     BATCH_READ = "intake:batch:read", "查看数据批次"
     REFUSED_DOWNLOAD = "intake:refused:download", "下载退回的数据行"
     REGISTRY_IMPORT = "registry:import", "导入机构、科室和人员"

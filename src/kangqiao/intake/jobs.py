@@ -1,0 +1,57 @@
+"""What the worker does for intake: process queued batches, look after forgotten ones, watch the inbox."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from contextlib import suppress
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from kangqiao.infra import configuration
+from kangqiao.infra.files import FileStore
+from kangqiao.intake import inbox
+from kangqiao.intake.errors import BatchBusy
+from kangqiao.intake.models import Batch
+from kangqiao.intake.services import process_batch, queue
+
+log = logging.getLogger(__name__)
+
+FORGOTTEN_AFTER = dt.timedelta(minutes=1)
+
+
+@app.task(name="intake.process", queue="intake")
+def process(batch_id: str) -> None:
+    """Process one batch; does nothing for one that is finished or in other hands."""
+    settings = configuration.load()
+    try:
+        with suppress(BatchBusy):
+            process_batch(batch_id=UUID(batch_id), store=FileStore(settings.archive_url), work=settings.home / "work")
+    finally:
+        connection.close()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="intake.remember", queue="intake", queueing_lock="intake.remember")
+def remember(timestamp: int) -> None:
+    """Queue batches that nobody is processing: their process died, or never began."""
+    try:
+        unfinished = Batch.objects.filter(receipt=None, received_at__lt=timezone.now() - FORGOTTEN_AFTER)
+        for batch_id in unfinished.values_list("id", flat=True):
+            queue(batch_id)
+    finally:
+        connection.close()
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(name="intake.watch_inbox", queue="inbox", queueing_lock="intake.watch_inbox", lock="intake.watch_inbox")
+def watch_inbox(timestamp: int) -> None:
+    """Take in what was laid into the inbox folder."""
+    settings = configuration.load()
+    try:
+        inbox.collect(settings.inbox, store=FileStore(settings.archive_url))
+    finally:
+        connection.close()
