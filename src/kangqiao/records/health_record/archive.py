@@ -46,7 +46,7 @@ class ArchiveCover(Record):
     water = Coded("饮水代码", values="GW2017.water")
     toilet = Coded("厕所代码", values="GW2017.toilet")
     livestock = Coded("禽畜栏代码", values="GW2017.livestock")
-    status = Coded("档案状态代码", values="GW2017.archive-status", required=True)
+    status = Coded("档案状态代码", values="KQ.archive-status", required=True)
     closed = Date("档案终止日期")
     closing_reason = Text("档案终止原因", max_length=200)
     doctor = Text("责任医生姓名", "DE02.01.039.00", max_length=50)

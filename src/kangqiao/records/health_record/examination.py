@@ -41,9 +41,11 @@ class PhysicalExamination(Record):
     exercise = Coded("体育锻炼频率代码", values="GW2017.exercise")
     exercise_minutes = Count("每次锻炼时间（min）", unit="min", plausible=(0, 600))
     diet = Codes("饮食习惯代码", values="CV03.00.107")
-    smoking = Coded("吸烟状况代码", values="GW2017.smoking", note="按体检表：1 从不吸烟、2 已戒烟、3 吸烟")
+    smoking = Coded(
+        "吸烟状况代码", "DE03.00.073.00", values="GW2017.smoking", note="按体检表：1 从不吸烟、2 已戒烟、3 吸烟"
+    )
     cigarettes = Count("日吸烟量（支）", "DE03.00.053.00", unit="支", plausible=(0, 100))
-    drinking = Coded("饮酒频率代码", values="GW2017.drinking")
+    drinking = Coded("饮酒频率代码", "DE03.00.076.00", values="GW2017.drinking")
     alcohol = Quantity("日饮酒量（两）", unit="两", plausible=(0, 50))
 
     # 脏器功能

@@ -173,7 +173,7 @@ class Allergy(EncounterRecord):
     """过敏: something a person does not tolerate."""
 
     title = "过敏"
-    source = "WS 445-2014 过敏史；WS 364.9-2011 过敏源代码表"
+    source = "WS 445-2014 过敏史；WS 364.10-2011 过敏源代码表"
 
     category = Coded("过敏源类别代码", values="CV05.01.038")
     allergen = Coded("过敏源代码", values="allergen", named=True, required=True)

@@ -14,7 +14,8 @@ class Prescription(EncounterRecord):
     source = "WS 445-2014 西药处方、中药处方"
 
     number = Text("处方编号", "DE01.00.020.00", max_length=32)
-    category = Coded("处方类别代码", "DE08.50.032.00", values="DE08.50.032.00")
+    kind = Coded("处方类别代码", values="KQ.prescription-kind", required=True)
+    control = Coded("处方管理类别代码", values="KQ.prescription-control")
     prescribed = Moment("处方开立日期", "DE08.50.033.00", required=True)
     valid_days = Count("处方有效天数", "DE06.00.294.00", unit="天", plausible=(1, 90))
     department = Text("处方开立科室名称", "DE08.10.026.00", max_length=50)
@@ -25,7 +26,7 @@ class Prescription(EncounterRecord):
     dispenser = Text("处方发药药剂师签名", "DE02.01.039.00", max_length=50)
     dispensed = Moment("发药日期时间")
     herbal_doses = Count(
-        "中药饮片剂数（剂）", "DE08.50.050.00", unit="剂", plausible=(1, 99), required=among(category, "2")
+        "中药饮片剂数（剂）", "DE08.50.050.00", unit="剂", plausible=(1, 99), required=among(kind, "3")
     )
     herbal_decoction = Text("中药饮片煎煮法", "DE08.50.047.00", max_length=100)
     herbal_usage = Text("中药用药方法", "DE06.00.136.00", max_length=100)
@@ -37,8 +38,8 @@ class Prescription(EncounterRecord):
         not_before(dispensed, prescribed),
         Rule("no-doctor", doctor, missing(doctor), "“处方开立医师签名”应填写", severity="warning"),
     ]
-    headline = "{category} {department} {diagnosis}"
-    panel = table(prescribed, category, department, diagnosis, doctor, amount)
+    headline = "{kind} {department} {diagnosis}"
+    panel = table(prescribed, kind, department, diagnosis, doctor, amount)
 
     class Meta(Record.Meta):
         verbose_name = "处方"
