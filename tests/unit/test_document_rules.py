@@ -96,4 +96,4 @@ def test_no_digit_of_a_number_appears_in_a_repr() -> None:
 
 def test_every_problem_and_every_type_has_its_chinese_words() -> None:
     assert all(problem.message for problem in Problem)
-    assert all(kind.title for kind in DocumentType)
+    assert all(kind.label for kind in DocumentType)

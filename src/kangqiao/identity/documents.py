@@ -18,12 +18,12 @@ class DocumentType(StrEnum):
     OTHER = "99"
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """The Chinese name people know the document by."""
-        return _TITLES[self]
+        return _LABELS[self]
 
 
-_TITLES = {
+_LABELS = {
     DocumentType.CITIZEN_ID: "居民身份证",
     DocumentType.HOUSEHOLD_BOOK: "居民户口簿",
     DocumentType.PASSPORT: "护照",

@@ -1,0 +1,180 @@
+"""Registration of patients by the file, beside PostgreSQL's own COPY of the rows it makes.
+
+    .venv/bin/python bench/identity.py [rows]
+
+Starts a PostgreSQL of its own in a temporary folder. The reference is a binary COPY of the finished rows of the
+four tables into empty tables with the same indexes and constraints, in the same run.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+HOME = Path(tempfile.mkdtemp(prefix="kangqiao-bench-"))
+os.environ |= {"KANGQIAO_HOME": str(HOME), "DJANGO_SETTINGS_MODULE": "kangqiao.wiring.settings"}
+os.environ.pop("KANGQIAO_DATABASE_URL", None)
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection as django_connection  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from kangqiao.identity.rules import CHECK_CHARACTERS, WEIGHTS  # noqa: E402
+from kangqiao.identity.services import Registration, Source, ensure_patients, register_patients  # noqa: E402
+from kangqiao.infra import postgres  # noqa: E402
+from kangqiao.wiring.settings import database as database_settings  # noqa: E402
+
+TABLES = ("identity_patient", "identity_resident", "identity_residentidentifier", "identity_link")
+STAGING = """
+CREATE UNLOGGED TABLE staging (
+    institution_id int, local_number text, name text, sex text, birth_date date, key_type text, key_number text)
+"""
+
+
+def staging_rows(count: int, *, seed: int = 1, keyless: float = 0.1) -> str:
+    """Return `count` different people as COPY text for institution 1; a tenth of them have no key."""
+    random = np.random.default_rng(seed)
+    days = np.datetime64("1930-01-01") + random.integers(0, 35_000, count)
+    dates = np.datetime_as_string(days)
+    bodies = [
+        f"{region}{day[:4]}{day[5:7]}{day[8:]}{order:03d}"
+        for region, day, order in zip(
+            530900 + random.integers(2, 28, count), dates, random.integers(0, 1000, count), strict=True
+        )
+    ]
+    digits = np.frombuffer("".join(bodies).encode(), dtype=np.uint8).reshape(count, 17) - 48
+    checks = np.array(list(CHECK_CHARACTERS))[(digits * np.array(WEIGHTS)).sum(axis=1) % 11]
+    surnames = np.array(list("李王张杨赵罗周字鲁刀肖鲍田陈"))[random.integers(0, 14, count)]
+    given = np.array(list("明华芳秀英国强丽娜军艳玲红平静"))[random.integers(0, 15, (2, count))]
+    without = random.random(count) < keyless
+    numbers = random.permutation(count * 3)[:count]
+    lines = (
+        f"1\t{number:010d}\t{surname}{one}{two}\t{2 - body_digit % 2}\t{day}\t"
+        + ("\\N\t\\N" if none else f"01\t{body}{check}")
+        for number, surname, one, two, body_digit, day, none, body, check in zip(
+            numbers, surnames, *given, digits[:, 16], dates, without, bodies, checks, strict=True
+        )
+    )
+    return "\n".join(lines) + "\n"
+
+
+class Bench:
+    """Times verbs on one database and remembers the rates."""
+
+    def __init__(self, url: str, rows: int) -> None:
+        self.url, self.rows = url, rows
+        self.table = Table("what", "rows", "seconds", "rows/s", "of COPY")
+        self.limit = 0.0
+
+    def time(self, title: str, rows: int, act: Callable[[psycopg.Connection], object]) -> float:
+        """Run the act in one committed transaction and add a line to the table."""
+        with psycopg.connect(self.url) as connection:
+            started = time.perf_counter()
+            act(connection)
+            connection.commit()
+            seconds = time.perf_counter() - started
+        rate = rows / seconds
+        ratio = f"{rate / self.limit:.2f}" if self.limit else "1.00"
+        self.table.add_row(title, f"{rows:,}", f"{seconds:.2f}", f"{rate:,.0f}", ratio)
+        return rate
+
+    def execute(self, *statements: str) -> None:
+        """Run statements outside the measured time."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def stage(self, text: str) -> None:
+        """Fill the staging table."""
+        self.execute("DROP TABLE IF EXISTS staging", STAGING)
+        with psycopg.connect(self.url) as connection, connection.cursor().copy("COPY staging FROM STDIN") as copy:
+            copy.write(text)
+        self.execute("ANALYZE staging")
+
+    def reference(self) -> None:
+        """COPY the finished rows into empty twins of the four tables; its rate per patient is the limit."""
+        contents = {}
+        for name in TABLES:
+            self.execute(f"CREATE TABLE twin_{name} (LIKE {name} INCLUDING ALL)")
+            with psycopg.connect(self.url) as connection:
+                with connection.cursor().copy(f"COPY {name} TO STDOUT (FORMAT binary)") as copy:
+                    contents[name] = b"".join(copy)
+
+        def load(connection: psycopg.Connection) -> None:
+            for name, content in contents.items():
+                with connection.cursor().copy(f"COPY twin_{name} FROM STDIN (FORMAT binary)") as copy:
+                    copy.write(content)
+
+        self.limit = self.time("COPY of the finished rows, four tables", self.rows, load)
+
+
+def main() -> None:
+    """Measure and print."""
+    rows = int(sys.argv[1].replace("_", "")) if len(sys.argv) > 1 else 1_000_000
+    with postgres.in_use(HOME) as running:
+        url = running.url()
+        django_connection.settings_dict.update(database_settings(url))
+        call_command("migrate", verbosity=0)
+        django_connection.close_pool()
+        measure(Bench(url, rows))
+
+
+def measure(bench: Bench) -> None:
+    """Register a file into empty tables, compare, and then do what comes after it."""
+    rows, people = bench.rows, staging_rows(bench.rows)
+    register = lambda connection: register_patients(connection, source=Source.table("staging"), actor_id=None)  # noqa: E731
+    bench.stage(people)
+    started = bench.time("registrations into empty tables", rows, register)
+    bench.reference()
+    bench.execute(*(f"DROP TABLE twin_{name}" for name in TABLES), *(f"VACUUM ANALYZE {name}" for name in TABLES))
+    bench.table.columns[4]._cells[0] = f"{started / bench.limit:.2f}"
+    bench.time("the same file again", rows, register)
+    bench.execute("UPDATE staging SET institution_id = 2")
+    bench.time("the same people at a second institution", rows, register)
+    bench.execute("UPDATE staging SET institution_id = 3")
+    bench.time(
+        "patients named by records only", rows,
+        lambda connection: ensure_patients(connection, source=Source.table("staging"), actor_id=None),
+    )
+    bench.time(
+        "the same records again", rows,
+        lambda connection: ensure_patients(connection, source=Source.table("staging"), actor_id=None),
+    )
+    bench.execute(*(f"VACUUM ANALYZE {name}" for name in TABLES))
+    bench.time("their registrations arrive: linked anew", rows, register)
+    bench.execute(*(f"VACUUM ANALYZE {name}" for name in TABLES))
+    one_by_one(bench)
+    Console(width=110).print(bench.table)
+
+
+def one_by_one(bench: Bench) -> None:
+    """Single registrations, each in its own transaction, and groups of 32, as the FHIR door sends them."""
+    for group, title in ((1, "one registration per transaction"), (32, "32 registrations per transaction")):
+        rows = [Registration(9, f"{group}-{i}", "李明", "1", None, "03", f"G{group:02d}{i:06d}") for i in range(group * 500)]
+        with psycopg.connect(bench.url) as connection:
+            started = time.perf_counter()
+            for first in range(0, len(rows), group):
+                some = Source.registrations(rows[first : first + group])
+                register_patients(connection, source=some, actor_id=None)
+                connection.commit()
+            seconds = time.perf_counter() - started
+        bench.table.add_row(title, f"{len(rows):,}", f"{seconds:.2f}", f"{len(rows) / seconds:,.0f}", "")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    finally:
+        shutil.rmtree(HOME, ignore_errors=True)

@@ -1,0 +1,267 @@
+"""The SQL of registration: a handful of set-based statements for one row or for a million.
+
+They run in this order inside the caller's transaction (READ COMMITTED: each sees what others committed before it).
+Whoever runs them at the same time never waits in a circle: patients are inserted and changed in the order of
+(institution, number), then identifiers in the order of (type, number), then residents in the order of their ids.
+A patient's row stays locked to the end of the transaction, and with it the patient's links.
+"""
+
+from typing import Final
+
+from psycopg import sql
+
+WORKSPACE: Final = """
+CREATE TEMP TABLE IF NOT EXISTS identity_arrival (
+    institution_id int, local_number text, name text, sex text, birth_date date, key_type text, key_number text,
+    patient_id uuid, known bool, relink bool, key_changes smallint
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS identity_left (resident_id uuid, patient_id uuid) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS identity_mapping (
+    institution_id int, local_number text, patient_id uuid, fresh bool
+) ON COMMIT DELETE ROWS
+"""
+"""Tables of the session, emptied by every commit, so that single rows do not churn the system catalogue."""
+
+CLEAR_ARRIVALS: Final = "DELETE FROM identity_arrival; DELETE FROM identity_left"
+CLEAR_MAPPING: Final = "DELETE FROM identity_mapping"
+
+# -- patients that records name ---------------------------------------------------------------------------------------
+
+MAP: Final = sql.SQL("""
+WITH mapped AS (
+    INSERT INTO identity_mapping
+    SELECT named.institution_id, named.local_number, coalesce(patient.id, kangqiao_uuid7()), patient.id IS NULL
+      FROM (SELECT institution_id, local_number FROM {source} AS source GROUP BY 1, 2 ORDER BY 1, 2) named
+      LEFT JOIN identity_patient patient
+        ON patient.institution_id = named.institution_id AND patient.local_number = named.local_number
+    RETURNING fresh
+)
+SELECT count(*), count(*) FILTER (WHERE fresh) FROM mapped
+""")
+
+INSERT_NAMED_PATIENTS: Final = """
+INSERT INTO identity_patient (id, institution_id, local_number, registered)
+SELECT patient_id, institution_id, local_number, false FROM identity_mapping WHERE fresh
+ ORDER BY institution_id, local_number
+ON CONFLICT (institution_id, local_number) DO NOTHING
+"""
+
+ADOPT_NAMED_PATIENTS: Final = """
+UPDATE identity_mapping mapping SET patient_id = patient.id, fresh = false
+  FROM identity_patient patient
+ WHERE mapping.fresh AND patient.id <> mapping.patient_id
+   AND patient.institution_id = mapping.institution_id AND patient.local_number = mapping.local_number
+"""
+
+INSERT_NAMED_RESIDENTS: Final = """
+INSERT INTO identity_resident (id, state) SELECT patient_id, 'pending' FROM identity_mapping WHERE fresh
+"""
+
+INSERT_NAMED_LINKS: Final = """
+INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
+SELECT kangqiao_uuid7(), patient_id, patient_id, 'own', %(actor_id)s, %(batch_id)s FROM identity_mapping WHERE fresh
+"""
+
+# -- patients that are registered -------------------------------------------------------------------------------------
+
+ARRIVE: Final = sql.SQL("""
+WITH arrived AS (
+    INSERT INTO identity_arrival
+    SELECT arriving.*, coalesce(patient.id, kangqiao_uuid7()), patient.id IS NOT NULL,
+           patient.id IS NULL OR NOT patient.registered
+           OR (patient.key_type, patient.key_number) IS DISTINCT FROM (arriving.key_type, arriving.key_number),
+           patient.key_changes
+      FROM (SELECT DISTINCT ON (institution_id, local_number)
+                   institution_id, local_number, name, sex, birth_date, key_type, key_number
+              FROM {source} AS source ORDER BY institution_id, local_number) arriving
+      LEFT JOIN identity_patient patient
+        ON patient.institution_id = arriving.institution_id AND patient.local_number = arriving.local_number
+     WHERE patient.id IS NULL OR NOT patient.registered
+        OR (patient.name, patient.sex, patient.birth_date, patient.key_type, patient.key_number) IS DISTINCT FROM
+           (arriving.name, arriving.sex, arriving.birth_date, arriving.key_type, arriving.key_number)
+    RETURNING known, relink, key_number IS NOT NULL AS keyed
+)
+SELECT count(*) FILTER (WHERE NOT known) AS fresh,
+       count(*) FILTER (WHERE known) AS changed,
+       count(*) FILTER (WHERE known AND relink) AS relinked,
+       count(*) FILTER (WHERE relink AND keyed) AS keyed,
+       count(*) FILTER (WHERE relink AND NOT keyed) AS keyless
+  FROM arrived
+""")
+"""Only rows that change something are kept: a registration that arrives again unchanged costs the comparison."""
+
+INSERT_PATIENTS: Final = """
+INSERT INTO identity_patient
+       (id, institution_id, local_number, name, sex, birth_date, key_type, key_number, registered)
+SELECT patient_id, institution_id, local_number, name, sex, birth_date, key_type, key_number, true
+  FROM identity_arrival WHERE NOT known
+ ORDER BY institution_id, local_number
+ON CONFLICT (institution_id, local_number) DO NOTHING
+"""
+
+ADOPT_PATIENTS: Final = """
+UPDATE identity_arrival arrival SET patient_id = patient.id, known = true
+  FROM identity_patient patient
+ WHERE NOT arrival.known AND patient.id <> arrival.patient_id
+   AND patient.institution_id = arrival.institution_id AND patient.local_number = arrival.local_number
+"""
+
+CHANGE_PATIENTS: Final = """
+WITH changed AS (
+    INSERT INTO identity_patient AS patient
+           (id, institution_id, local_number, name, sex, birth_date, key_type, key_number, registered)
+    SELECT patient_id, institution_id, local_number, name, sex, birth_date, key_type, key_number, true
+      FROM identity_arrival WHERE known
+     ORDER BY institution_id, local_number
+    ON CONFLICT (institution_id, local_number) DO UPDATE
+       SET name = excluded.name, sex = excluded.sex, birth_date = excluded.birth_date,
+           key_type = excluded.key_type, key_number = excluded.key_number, registered = true,
+           key_changes = patient.key_changes + CASE WHEN (patient.key_type, patient.key_number) IS DISTINCT FROM
+                                                         (excluded.key_type, excluded.key_number) THEN 1 ELSE 0 END
+    RETURNING id, key_changes
+)
+UPDATE identity_arrival arrival SET relink = true FROM changed
+ WHERE changed.id = arrival.patient_id AND NOT arrival.relink AND changed.key_changes <> arrival.key_changes
+"""
+"""An upsert that always finds its row: unlike UPDATE … FROM it locks in the order of its input.
+
+Counts the patients whose key somebody else changed between the comparison and the lock; they are linked anew too.
+"""
+
+INSERT_RESIDENTS_BY_KEY: Final = """
+WITH wanted AS MATERIALIZED (
+    SELECT DISTINCT ON (key_type, key_number) key_type, key_number, name, sex, birth_date
+      FROM identity_arrival WHERE relink AND key_number IS NOT NULL
+     ORDER BY key_type, key_number, institution_id, local_number
+), made AS (
+    INSERT INTO identity_residentidentifier (id, resident_id, type, number, first_seen_on, last_seen_on)
+    SELECT kangqiao_uuid7(), kangqiao_uuid7(), key_type, key_number, %(today)s, %(today)s
+      FROM wanted
+     WHERE NOT EXISTS (SELECT FROM identity_residentidentifier identifier
+                        WHERE identifier.valid AND identifier.type = key_type AND identifier.number = key_number)
+     ORDER BY key_type, key_number
+    ON CONFLICT (type, number) WHERE valid DO NOTHING
+    RETURNING resident_id, type, number
+)
+INSERT INTO identity_resident (id, name, sex, birth_date, state)
+SELECT made.resident_id, wanted.name,
+       CASE WHEN type = '01' THEN CASE WHEN substr(number, 17, 1) IN ('1', '3', '5', '7', '9') THEN '1' ELSE '2' END
+            ELSE wanted.sex END,
+       CASE WHEN type = '01' THEN to_date(substr(number, 7, 8), 'YYYYMMDD') ELSE wanted.birth_date END,
+       'confirmed'
+  FROM made JOIN wanted ON wanted.key_type = made.type AND wanted.key_number = made.number
+"""
+"""A citizen number tells sex and birth date; what the institution wrote may differ and is then a conflict."""
+
+SEE_IDENTIFIERS: Final = """
+WITH due AS MATERIALIZED (
+    SELECT identifier.id
+      FROM identity_residentidentifier identifier
+      JOIN identity_arrival arrival ON identifier.type = arrival.key_type AND identifier.number = arrival.key_number
+     WHERE identifier.valid AND arrival.relink AND identifier.last_seen_on < %(today)s
+       FOR UPDATE OF identifier SKIP LOCKED
+)
+UPDATE identity_residentidentifier identifier SET last_seen_on = %(today)s FROM due WHERE identifier.id = due.id
+"""
+"""Whoever holds a skipped row is noting the same day."""
+
+INSERT_OWN_RESIDENTS: Final = """
+INSERT INTO identity_resident AS resident (id, name, sex, birth_date, state)
+SELECT patient_id, name, sex, birth_date, 'pending' FROM identity_arrival
+ WHERE relink AND key_number IS NULL
+ ORDER BY patient_id
+ON CONFLICT (id) DO UPDATE
+   SET state = 'pending', merged_into_id = NULL,
+       name = excluded.name, sex = excluded.sex, birth_date = excluded.birth_date
+"""
+
+UNDO_LINKS: Final = """
+WITH target AS (
+    SELECT arrival.patient_id, coalesce(identifier.resident_id, arrival.patient_id) AS resident_id,
+           identifier.id IS NOT NULL AS keyed
+      FROM identity_arrival arrival
+      LEFT JOIN identity_residentidentifier identifier
+        ON identifier.valid AND identifier.type = arrival.key_type AND identifier.number = arrival.key_number
+     WHERE arrival.known AND arrival.relink
+), undone AS (
+    UPDATE identity_link link
+       SET undone_at = statement_timestamp(), undone_by = %(actor_id)s,
+           undone_reason = CASE WHEN link.reason = 'own' THEN '补登证件'
+                                WHEN target.keyed THEN '证件更正' ELSE '证件撤销' END
+      FROM target
+     WHERE link.patient_id = target.patient_id AND link.undone_at IS NULL
+       AND link.resident_id <> target.resident_id
+    RETURNING link.resident_id, link.patient_id
+)
+INSERT INTO identity_left SELECT resident_id, patient_id FROM undone
+"""
+
+INSERT_LINKS: Final = """
+INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
+SELECT kangqiao_uuid7(), arrival.patient_id, coalesce(identifier.resident_id, arrival.patient_id),
+       CASE WHEN identifier.id IS NULL THEN 'own' WHEN identifier.type = '01' THEN 'citizen_id' ELSE 'document' END,
+       %(actor_id)s, %(batch_id)s
+  FROM identity_arrival arrival
+  LEFT JOIN identity_residentidentifier identifier
+    ON identifier.valid AND identifier.type = arrival.key_type AND identifier.number = arrival.key_number
+ WHERE arrival.relink
+   AND NOT (arrival.known AND EXISTS (SELECT FROM identity_link link
+                                       WHERE link.patient_id = arrival.patient_id AND link.undone_at IS NULL))
+"""
+
+# -- residents that patients left, and residents whose patients changed -----------------------------------------------
+
+LOCK_LEFT_RESIDENTS: Final = """
+SELECT count(*) FROM (
+    SELECT FROM identity_resident resident
+     WHERE resident.id IN (SELECT resident_id FROM identity_left) ORDER BY resident.id FOR UPDATE
+) locked
+"""
+"""First the locks, then in a new statement what is true under them: somebody may be linking to such a resident."""
+
+MERGE_LEFT_RESIDENTS: Final = """
+UPDATE identity_resident resident SET state = 'merged', merged_into_id = now_at.resident_id
+  FROM identity_left
+  JOIN identity_link now_at ON now_at.patient_id = identity_left.patient_id AND now_at.undone_at IS NULL
+ WHERE resident.id = identity_left.resident_id AND resident.state = 'pending'
+   AND NOT EXISTS (SELECT FROM identity_link link WHERE link.resident_id = resident.id AND link.undone_at IS NULL)
+"""
+
+_FOLLOW: Final = """
+WITH affected AS ({affected}), told AS MATERIALIZED (
+    SELECT resident.id, patient.name, patient.sex, patient.birth_date, citizen.resident_id IS NOT NULL AS by_number
+      FROM affected
+      JOIN identity_resident resident ON resident.id = affected.resident_id
+      JOIN LATERAL (SELECT patient_id FROM identity_link link
+                     WHERE link.resident_id = affected.resident_id AND link.undone_at IS NULL
+                     ORDER BY link.linked_at, link.id LIMIT 1) first ON true
+      JOIN identity_patient patient ON patient.id = first.patient_id
+      LEFT JOIN LATERAL (SELECT resident_id FROM identity_residentidentifier identifier
+                          WHERE identifier.resident_id = affected.resident_id AND identifier.valid
+                            AND identifier.type = '01' LIMIT 1) citizen ON true
+     WHERE coalesce(patient.name, resident.name) IS DISTINCT FROM resident.name
+        OR citizen.resident_id IS NULL AND (coalesce(patient.sex, resident.sex),
+                                            coalesce(patient.birth_date, resident.birth_date))
+               IS DISTINCT FROM (resident.sex, resident.birth_date)
+     ORDER BY resident.id
+       FOR UPDATE OF resident
+)
+UPDATE identity_resident resident
+   SET name = coalesce(told.name, resident.name),
+       sex = CASE WHEN by_number THEN resident.sex ELSE coalesce(told.sex, resident.sex) END,
+       birth_date = CASE WHEN by_number THEN resident.birth_date ELSE coalesce(told.birth_date, resident.birth_date) END
+  FROM told WHERE resident.id = told.id
+"""
+
+FOLLOW_PATIENTS: Final = _FOLLOW.format(
+    affected="""
+    SELECT resident_id FROM identity_left WHERE resident_id <> patient_id
+    UNION
+    SELECT link.resident_id FROM identity_arrival arrival
+      JOIN identity_link link ON link.patient_id = arrival.patient_id AND link.undone_at IS NULL
+     WHERE arrival.known AND NOT arrival.relink
+"""
+)
+"""A resident is called what the patient linked first is called; sex and birth date of a citizen come of the number."""
+
+FOLLOW_PATIENTS_OF_ONE: Final = _FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id")
