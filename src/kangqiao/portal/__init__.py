@@ -1,0 +1,1 @@
+"""The pages' shell: sign-in, home, navigation, accounts, audit log, and the design system other pages extend."""

@@ -50,3 +50,18 @@ class Purpose(TextChoices):
     SUPERVISION = "supervision", "监管"
     OPERATION = "operation", "平台运维"
     OWN_REQUEST = "own-request", "居民本人申请"
+
+
+OBJECT_LABELS: dict[str, str] = {
+    "account": "账号",
+    "token": "接口令牌",
+    "route": "页面",
+    "audit": "审计日志",
+    "resident": "居民",
+    "patient": "患者",
+    "timeline": "健康档案",
+    "record": "来源记录",
+    "batch": "数据批次",
+    "institution": "机构",
+}
+"""Chinese titles of `AuditEntry.object_kind`; a kind without one (a FHIR type) is shown as it is."""

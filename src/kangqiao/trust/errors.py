@@ -26,7 +26,7 @@ class AccountLocked(TrustError):
     def __init__(self, until: datetime, now: datetime) -> None:
         self.until = until
         minutes = max(1, -(-(until - now) // timedelta(minutes=1)))
-        super().__init__(f"密码连续输错次数过多,账号已锁定,请 {minutes} 分钟后再试,或联系系统管理员解锁。")
+        super().__init__(f"密码连续输错次数过多，账号已锁定，请 {minutes} 分钟后再试，或联系系统管理员解锁。")
 
 
 class WrongToken(TrustError):
@@ -48,4 +48,4 @@ class OwnAccount(TrustError):
     """Administrators do not disable, unlock or reset themselves."""
 
     def __init__(self) -> None:
-        super().__init__("不能对自己的账号做这项操作,请由另一位系统管理员办理。")
+        super().__init__("不能对自己的账号做这项操作，请由另一位系统管理员办理。")

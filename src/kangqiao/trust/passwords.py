@@ -24,7 +24,7 @@ class FourClassPassword:
 
     def get_help_text(self) -> str:
         """Return the rule as a sentence for the form."""
-        return f"至少 {MINIMUM_LENGTH} 个字符,包含大写字母、小写字母、数字、符号中的至少三类,不含账号名。"
+        return f"至少 {MINIMUM_LENGTH} 个字符，包含大写字母、小写字母、数字、符号中的至少三类，不含账号名。"
 
 
 def generate_password() -> str:

@@ -49,7 +49,7 @@ def refuse_roles(roles: Iterable[str]) -> str | None:
     if not held:
         return "请至少选择一个角色。"
     if len(held & SEPARATED_ROLES) > 1:
-        return "平台数据管理员、系统管理员、安全审计员三权分设,一个账号只能担任其中一个。"
+        return "平台数据管理员、系统管理员、安全审计员三权分设，一个账号只能担任其中一个。"
     return None
 
 
@@ -74,4 +74,4 @@ def may_see(actor: Actor, institution_id: int | None) -> bool:
 def require_scope(actor: Actor, institution_id: int | None) -> None:
     """Raise `NotPermitted` when the institution lies outside the actor's scope."""
     if not may_see(actor, institution_id):
-        raise NotPermitted("这条数据属于其他机构,您的账号只能查看本机构的数据。")
+        raise NotPermitted("这条数据属于其他机构，您的账号只能查看本机构的数据。")

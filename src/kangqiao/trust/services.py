@@ -93,7 +93,7 @@ def create_account(
             )
     except IntegrityError as error:
         if _constraint(error) == "trust_account_username_key":
-            raise AccountRefused("username", "这个账号名已被使用,请换一个。") from error
+            raise AccountRefused("username", "这个账号名已被使用，请换一个。") from error
         raise
     return IssuedPassword(account, password)
 
@@ -211,7 +211,7 @@ def issue_token(
     actor.require(Permission.ACCOUNT_MANAGE)
     held = sorted({Permission(word).value for word in permissions})
     if not name.strip():
-        raise AccountRefused("name", "请填写令牌名称,例如“人民医院 HIS 接口”。")
+        raise AccountRefused("name", "请填写令牌名称，例如“人民医院 HIS 接口”。")
     if not held or not MACHINE_PERMISSIONS.issuperset(held):
         raise AccountRefused("permissions", "请至少选择一项接口权限。")
     if valid_until <= timezone.now():
@@ -291,7 +291,7 @@ def _check_account(account: Account) -> None:
     faults = {
         "username": None
         if USERNAME.fullmatch(account.username)
-        else "账号名为 3–32 个小写字母、数字、点、横线或下划线,以字母或数字开头。",
+        else "账号名为 3–32 个小写字母、数字、点、横线或下划线，以字母或数字开头。",
         "display_name": None if account.display_name else "请填写姓名。",
         "roles": refuse_roles(account.roles),
         "institution_id": refuse_institution(account.roles, account.institution_id),

@@ -1,5 +1,12 @@
 """Where each package's pages hang."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+handler400 = "kangqiao.portal.views.faults.bad_request"
+handler403 = "kangqiao.portal.views.faults.not_permitted"
+handler404 = "kangqiao.portal.views.faults.not_found"
+handler500 = "kangqiao.portal.views.faults.broken"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("kangqiao.portal.urls")),
+]

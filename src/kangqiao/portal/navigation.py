@@ -1,0 +1,85 @@
+"""Where one can go. The one table behind the navigation and the home page; a new page adds its line."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.urls import reverse
+
+from kangqiao.trust.actors import Actor
+from kangqiao.trust.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A page of the navigation: shown to actors who hold the permission of its route."""
+
+    group: str
+    title: str
+    description: str
+    icon: str
+    route: str
+    permission: Permission
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return reverse(self.route)
+
+
+HOME = Destination("", "工作台", "", "home", "portal:home", Permission.SESSION_USE)
+
+DESTINATIONS: tuple[Destination, ...] = (
+    Destination(
+        "系统管理",
+        "账号管理",
+        "新建、停用账号，重置密码",
+        "users",
+        "portal:accounts",
+        Permission.ACCOUNT_MANAGE,
+    ),
+    Destination(
+        "系统管理",
+        "接口令牌",
+        "为机构的信息系统签发和停用接口令牌",
+        "key",
+        "portal:tokens",
+        Permission.ACCOUNT_MANAGE,
+    ),
+    Destination(
+        "安全审计",
+        "审计日志",
+        "谁在什么时候、为什么看了或改了什么",
+        "shield-check",
+        "portal:audit",
+        Permission.AUDIT_READ,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A destination as one page shows it."""
+
+    destination: Destination
+    current: bool
+
+
+def destinations_of(actor: Actor) -> list[Destination]:
+    """Return where the actor may go, in the table's order."""
+    return [each for each in DESTINATIONS if actor.may(each.permission)]
+
+
+def navigation_of(actor: Actor, path: str) -> list[tuple[str, list[Entry]]]:
+    """Return the navigation as (group, entries), home first; the deepest page above `path` is current."""
+    reachable = [HOME, *destinations_of(actor)]
+    current = _deepest(reachable, path)
+    return [
+        (group, [Entry(each, each is current) for each in members])
+        for group, members in groupby(reachable, key=lambda each: each.group)
+    ]
+
+
+def _deepest(reachable: Iterable[Destination], path: str) -> Destination | None:
+    above = [each for each in reachable if path == each.url or (each is not HOME and path.startswith(each.url))]
+    return max(above, key=lambda each: len(each.url), default=None)

@@ -1,0 +1,42 @@
+"""The home page, and the answer to whoever asks whether the site is alive."""
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from kangqiao.portal.navigation import destinations_of
+from kangqiao.trust.http import permission_required, public, request_actor
+from kangqiao.trust.permissions import Permission
+from kangqiao.trust.queries import AuditFilter, audit_entries
+
+RECENT = 6
+
+
+@permission_required(Permission.SESSION_USE)
+def home(request: HttpRequest) -> HttpResponse:
+    """Show where one may go, and one's own latest acts: a stranger's use of the account would stand out."""
+    actor = request_actor(request)
+    context = {
+        "title": "工作台",
+        "greeting": _greeting(timezone.localtime().hour),
+        "destinations": destinations_of(actor),
+        "recent": audit_entries(AuditFilter(actor_id=actor.id))[:RECENT],
+    }
+    return render(request, "portal/home.html", context)
+
+
+@public
+def health(request: HttpRequest) -> HttpResponse:
+    """Answer `ok` when the database answers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("ok", content_type="text/plain")
+
+
+def _greeting(hour: int) -> str:
+    if hour < 5:
+        return "夜深了"
+    if hour < 12:
+        return "上午好"
+    return "下午好" if hour < 18 else "晚上好"
