@@ -14,6 +14,7 @@ import duckdb
 
 from kangqiao.formats import tabular
 from kangqiao.formats.tabular import TableFile, TableFormat, UnreadableTable
+from kangqiao.identity.documents import Problem
 from kangqiao.identity.duckdb_rules import KEY_COLUMNS, with_document_key
 from kangqiao.intake.errors import PartRefused
 from kangqiao.records.population.models import PatientRegistration
@@ -86,16 +87,22 @@ def check_file(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], tabl
         session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, table, names)}")
     except UnreadableTable as error:
         raise PartRefused("unreadable", str(error)) from error
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
+        raise  # our statement is wrong, not the file
     except duckdb.Error as error:
         raise PartRefused("unreadable", f"{table.path.name}：读取中断，文件损坏或不完整") from error
     _refuse_repeated(session, data_set, relation)
     unreadable = _unreadable_lines(session, table, notes)
+    warned_rows = (
+        f"{warned_sql(data_set)} OR key_problem IS NOT NULL" if _is_registration(data_set) else warned_sql(data_set)
+    )
     rows, refused, warned = _one(
         session,
-        f"SELECT count(*), count(refused), count(*) FILTER (WHERE refused IS NULL AND {warned_sql(data_set)})"
-        f" FROM {relation}",
+        f"SELECT count(*), count(refused), count(*) FILTER (WHERE refused IS NULL AND ({warned_rows})) FROM {relation}",
     )
     findings = [*_findings(session, data_set, relation), *unreadable]
+    if _is_registration(data_set):
+        findings += _unusable_documents(session, relation)
     lost = sum(finding["rows"] for finding in unreadable)
     return Verdict(relation, rows + lost, refused + lost, warned, findings, notes)
 
@@ -127,7 +134,7 @@ def _checked_sql(data_set: type[DataSet], table: TableFile, names: Mapping[str, 
     source = tabular.source_sql(table, list(names.values()))
     stored = [field.name for field in data_set.elements()]
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
-    cells = ", ".join(f"{field.name} := r_{field.name}" for field in data_set.wire())
+    cells = ", ".join(f'"{field.name}" := r_{field.name}' for field in data_set.wire())
     masked = f"""
         WITH cells AS (SELECT row_number, {columns_sql(data_set, names)} FROM {source}),
         typed AS (
@@ -135,7 +142,7 @@ def _checked_sql(data_set: type[DataSet], table: TableFile, names: Mapping[str, 
             FROM cells LEFT JOIN institution ON institution.code = r_institution_code)
         SELECT *, {masks_sql(data_set)} FROM typed"""
     keys = ""
-    if data_set is PatientRegistration:
+    if _is_registration(data_set):
         masked = with_document_key(
             f"({masked})",
             type_column="r_document_type",
@@ -160,17 +167,19 @@ def _refuse_repeated(session: duckdb.DuckDBPyConnection, data_set: type[DataSet]
         SELECT row_number, first_value(row_number) OVER newest AS winner
         FROM {relation} JOIN many USING (institution_id, source_key) WHERE refused IS NULL
         WINDOW newest AS (PARTITION BY institution_id, source_key ORDER BY revised_at DESC, row_number DESC)""")
+    stored = {"patient_number", *(field.name for field in data_set.elements())}
+    code = "(SELECT any_value(code) FROM institution WHERE id = institution_id)"
     cells = ", ".join(
-        f'{f.name} := "{f.name}"::VARCHAR'
-        if f.name in {e.name for e in data_set.elements()} or f.name == "patient_number"
-        else f"{f.name} := (SELECT code FROM institution i WHERE i.id = institution_id)"
-        if f.name == "institution_code"
-        else f"{f.name} := NULL::VARCHAR"
-        for f in data_set.wire()
+        f'"{name}" := {code if name == "institution_code" else _text(name) if name in stored else "NULL::VARCHAR"}'
+        for name in (field.name for field in data_set.wire())
     )
     session.execute(f"""
         UPDATE {relation} SET refused = struct_pack({cells}), repeats = winner
         FROM repeated WHERE repeated.row_number = {relation}.row_number AND winner <> repeated.row_number""")
+
+
+def _text(name: str) -> str:
+    return f'"{name}"::VARCHAR'
 
 
 def _unreadable_lines(session: duckdb.DuckDBPyConnection, table: TableFile, notes: list[str]) -> list[dict[str, Any]]:
@@ -227,6 +236,30 @@ def _findings(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relat
     if repeated:
         found.append(_repeated_finding(repeated, numbers))
     return found
+
+
+def _is_registration(data_set: type[DataSet]) -> bool:
+    """Registrations also say who a patient is: their document is read as a key in the same pass."""
+    return data_set is PatientRegistration
+
+
+def _unusable_documents(session: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
+    """Registrations whose document can not say who the person is: taken, but the patient stays 待核."""
+    found = session.execute(
+        f"SELECT key_problem, count(*), list(row_number ORDER BY row_number)[:{EXAMPLES}] FROM {relation}"
+        f" WHERE key_problem NOT IN ('{Problem.MISSING}') GROUP BY ALL ORDER BY 2 DESC"
+    ).fetchall()
+    return [
+        {
+            "column": "document_number",
+            "word": f"document-{problem}",
+            "severity": "warning",
+            "message": f"{Problem(problem).message}，患者标为“待核”",
+            "rows": rows,
+            "examples": examples,
+        }
+        for problem, rows, examples in found
+    ]
 
 
 REPEATED_MESSAGE = "本文件内有相同业务主键的行，已采用更新时间最新的一行"

@@ -199,7 +199,7 @@ class Moment(Element, models.DateTimeField):
             f"CASE length({raw}) WHEN 8 THEN {_date_sql(raw)}::TIMESTAMPTZ WHEN 10 THEN {_date_sql(raw)}::TIMESTAMPTZ"
             f" WHEN 14 THEN try_strptime({raw}, '%Y%m%d%H%M%S')::TIMESTAMPTZ"
             f" WHEN 15 THEN try_strptime({raw}, '%Y%m%dT%H%M%S')::TIMESTAMPTZ"
-            f" ELSE TRY_CAST({raw} AS TIMESTAMPTZ) END"
+            f" ELSE CASE WHEN regexp_full_match({raw}, '{_ISO_MOMENT}') THEN TRY_CAST({raw} AS TIMESTAMPTZ) END END"
         )
 
     def parse(self, text: str) -> dt.datetime | None:
@@ -210,10 +210,10 @@ class Moment(Element, models.DateTimeField):
             if len(text) in (14, 15):
                 pattern = "%Y%m%d%H%M%S" if len(text) == 14 else "%Y%m%dT%H%M%S"
                 return dt.datetime.strptime(text, pattern).replace(tzinfo=CITY_TIME)
-            moment = dt.datetime.fromisoformat(text)
+            moment = dt.datetime.fromisoformat(text) if re.fullmatch(_ISO_MOMENT, text) else None
         except ValueError:
             return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=CITY_TIME)
+        return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=CITY_TIME)
 
 
 class _Number(Element):
@@ -326,6 +326,7 @@ class Link(Element, models.TextField):
         super().__init__(title, element, **options)
 
 
+_ISO_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}(:[0-9]{2})?)?"
 _NUMBER = r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _WHOLE = r"[+-]?[0-9]{1,9}"
 _AMOUNT = r"-?[0-9]{1,10}(\.[0-9]{1,2})?"

@@ -7,58 +7,151 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.UUIDField(default=kangqiao.infra.ids.uuid7, primary_key=True, serialize=False)),
-                ('sender_id', models.IntegerField(help_text='institution; NULL where the manifest can not be read', null=True)),
-                ('number', models.TextField(null=True)),
-                ('digest', models.TextField(help_text='SM3 of the manifest, or of the parcel where it has none that can be read')),
-                ('door', models.TextField(choices=[('command', '命令行'), ('upload', '网络上传'), ('inbox', '监视文件夹'), ('excel', '表格上传')])),
-                ('state', models.TextField(choices=[('received', '已接收，等待处理'), ('processing', '处理中'), ('completed', '已完成'), ('refused', '整批退回')], default='received')),
-                ('manifest', models.JSONField(null=True)),
-                ('problem', models.JSONField(help_text='{word, message} of a batch refused as a whole', null=True)),
-                ('submitted_by', models.UUIDField(null=True)),
-                ('received_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('receipt', models.JSONField(null=True)),
+                ("id", models.UUIDField(default=kangqiao.infra.ids.uuid7, primary_key=True, serialize=False)),
+                (
+                    "sender_id",
+                    models.IntegerField(help_text="institution; NULL where the manifest can not be read", null=True),
+                ),
+                ("number", models.TextField(null=True)),
+                (
+                    "digest",
+                    models.TextField(
+                        help_text="SM3 of the manifest, or of the parcel where it has none that can be read"
+                    ),
+                ),
+                (
+                    "door",
+                    models.TextField(
+                        choices=[
+                            ("command", "命令行"),
+                            ("upload", "网络上传"),
+                            ("inbox", "监视文件夹"),
+                            ("excel", "表格上传"),
+                        ]
+                    ),
+                ),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[
+                            ("received", "已接收，等待处理"),
+                            ("processing", "处理中"),
+                            ("completed", "已完成"),
+                            ("refused", "整批退回"),
+                        ],
+                        default="received",
+                    ),
+                ),
+                ("manifest", models.JSONField(null=True)),
+                ("problem", models.JSONField(help_text="{word, message} of a batch refused as a whole", null=True)),
+                ("submitted_by", models.UUIDField(null=True)),
+                ("received_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("receipt", models.JSONField(null=True)),
             ],
             options={
-                'verbose_name': '批次',
-                'indexes': [models.Index(fields=['-received_at'], name='batch_newest'), models.Index(fields=['sender_id', '-received_at'], name='batch_sender_newest')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'refused'), _negated=True), fields=('sender_id', 'number'), name='batch_sender_number'), models.CheckConstraint(condition=models.Q(('state__in', ['received', 'processing', 'completed', 'refused'])), name='batch_state_known'), models.CheckConstraint(condition=models.Q(('receipt__isnull', False), ('state__in', ['received', 'processing']), _connector='XOR'), name='batch_ends_with_receipt')],
+                "verbose_name": "批次",
+                "indexes": [
+                    models.Index(fields=["-received_at"], name="batch_newest"),
+                    models.Index(fields=["sender_id", "-received_at"], name="batch_sender_newest"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "refused"), _negated=True),
+                        fields=("sender_id", "number"),
+                        name="batch_sender_number",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["received", "processing", "completed", "refused"])),
+                        name="batch_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("receipt__isnull", False), ("state__in", ["received", "processing"]), _connector="XOR"
+                        ),
+                        name="batch_ends_with_receipt",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Part',
+            name="Part",
             fields=[
-                ('id', models.UUIDField(default=kangqiao.infra.ids.uuid7, primary_key=True, serialize=False)),
-                ('data_set', models.TextField()),
-                ('file', models.TextField()),
-                ('state', models.TextField(choices=[('waiting', '等待处理'), ('stored', '已入库'), ('refused', '整份退回')], default='waiting')),
-                ('problem', models.JSONField(help_text='{word, message} of a file refused as a whole', null=True)),
-                ('rows', models.IntegerField(default=0)),
-                ('new', models.IntegerField(default=0)),
-                ('changed', models.IntegerField(default=0)),
-                ('unchanged', models.IntegerField(default=0)),
-                ('stale', models.IntegerField(default=0, help_text='older than the current version; kept as former versions')),
-                ('refused', models.IntegerField(default=0)),
-                ('warned', models.IntegerField(default=0)),
-                ('findings', models.JSONField(default=list, help_text='[{column, word, severity, message, rows, examples}]')),
-                ('notes', models.JSONField(default=list, help_text='Chinese sentences about the file as a whole')),
-                ('seconds', models.JSONField(default=dict, help_text='time per stage')),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='intake.batch')),
+                ("id", models.UUIDField(default=kangqiao.infra.ids.uuid7, primary_key=True, serialize=False)),
+                ("data_set", models.TextField()),
+                ("file", models.TextField()),
+                (
+                    "state",
+                    models.TextField(
+                        choices=[("waiting", "等待处理"), ("stored", "已入库"), ("refused", "整份退回")],
+                        default="waiting",
+                    ),
+                ),
+                ("problem", models.JSONField(help_text="{word, message} of a file refused as a whole", null=True)),
+                ("rows", models.IntegerField(default=0)),
+                ("new", models.IntegerField(default=0)),
+                ("changed", models.IntegerField(default=0)),
+                ("unchanged", models.IntegerField(default=0)),
+                (
+                    "stale",
+                    models.IntegerField(default=0, help_text="older than the current version; kept as former versions"),
+                ),
+                ("refused", models.IntegerField(default=0)),
+                ("warned", models.IntegerField(default=0)),
+                (
+                    "findings",
+                    models.JSONField(default=list, help_text="[{column, word, severity, message, rows, examples}]"),
+                ),
+                ("notes", models.JSONField(default=list, help_text="Chinese sentences about the file as a whole")),
+                ("seconds", models.JSONField(default=dict, help_text="time per stage")),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="parts", to="intake.batch"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '批次数据集',
-                'constraints': [models.UniqueConstraint(fields=('batch', 'data_set'), name='part_batch_data_set'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'stored', 'refused'])), name='part_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'stored'), _negated=True), ('rows', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('new'), '+', models.F('changed')), '+', models.F('unchanged')), '+', models.F('stale')), '+', models.F('refused'))), _connector='OR'), name='part_every_row_accounted')],
+                "verbose_name": "批次数据集",
+                "constraints": [
+                    models.UniqueConstraint(fields=("batch", "data_set"), name="part_batch_data_set"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "stored", "refused"])), name="part_state_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "stored"), _negated=True),
+                            (
+                                "rows",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            django.db.models.expressions.CombinedExpression(
+                                                models.F("new"), "+", models.F("changed")
+                                            ),
+                                            "+",
+                                            models.F("unchanged"),
+                                        ),
+                                        "+",
+                                        models.F("stale"),
+                                    ),
+                                    "+",
+                                    models.F("refused"),
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="part_every_row_accounted",
+                    ),
+                ],
             },
         ),
     ]
