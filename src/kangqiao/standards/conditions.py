@@ -62,7 +62,9 @@ class Among(Condition):
         return row.get(self.field.name) in self.codes
 
     def text(self) -> str:
-        return f"“{self.field.title}”为 {' 或 '.join(self.codes)}"
+        known = getattr(self.field, "value_set", None)
+        named = [f"{code} {known.name(code)}" if known else code for code in self.codes]
+        return f"“{self.field.title}”为 {' 或 '.join(named)} "
 
 
 @dataclass(frozen=True)
