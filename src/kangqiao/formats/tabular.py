@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import json
 import zlib
 from dataclasses import dataclass
@@ -90,48 +91,64 @@ def _format_of(path: Path) -> TableFormat:
 
 
 def header(connection: duckdb.DuckDBPyConnection, table: TableFile) -> list[str]:
-    """Return the column names the file has; raises :class:`UnreadableTable` for one that can not be opened."""
-    try:
-        if table.format is TableFormat.NDJSON:
+    """Return the column names the file has (of NDJSON: those of its first line).
+
+    Raises :class:`UnreadableTable` for a file that can not be opened.
+    """
+    match table.format:
+        case TableFormat.CSV:
+            return _heads(table.path)
+        case TableFormat.NDJSON:
             return _keys(table.path)
-        reader = "read_parquet(?)" if table.format is TableFormat.PARQUET else f"read_csv(?, {_CSV})"
-        rows = connection.execute(f"DESCRIBE SELECT * FROM {reader}", [str(table.path)]).fetchall()
+    try:
+        rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(table.path)]).fetchall()
         return [row[0] for row in rows]
     except duckdb.Error as error:
-        raise UnreadableTable(f"{table.path.name.removesuffix('.plain')}：无法读取，文件损坏或不完整") from error
+        raise UnreadableTable(f"{table.path.name}：无法读取，文件损坏或不完整") from error
 
 
-def source_sql(table: TableFile, columns: list[str]) -> str:
-    """Return a DuckDB relation over the file: its columns, and ``row_number`` counted from 1 in file order."""
-    path = "'" + str(table.path).replace("'", "''") + "'"
+def source_sql(table: TableFile, heads: list[str]) -> str:
+    """Return a DuckDB relation over the file: its columns, and ``row_number`` counted from 1 in file order.
+
+    ``heads`` are all the names that :func:`header` gave; NDJSON may ask for more.
+    """
+    path = _quoted(str(table.path))
+    declared = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in heads)
     match table.format:
         case TableFormat.PARQUET:
             return f"(SELECT *, file_row_number + 1 AS row_number FROM read_parquet({path}, file_row_number = true))"
         case TableFormat.CSV:
             return (
-                f"(SELECT *, row_number() OVER () AS row_number FROM read_csv({path}, {_CSV},"
-                " store_rejects = true, rejects_limit = 0))"
+                f"(SELECT *, row_number() OVER () AS row_number FROM read_csv({path}, auto_detect = false,"
+                f" header = true, delim = ',', quote = '\"', escape = '\"', columns = {{{declared}}},"
+                f" max_line_size = {LONGEST_LINE}, store_rejects = true, rejects_limit = 0))"
             )
         case TableFormat.NDJSON:
-            names = ", ".join(f"{json.dumps(name)}: 'VARCHAR'" for name in columns)
             return (
                 f"(SELECT *, row_number() OVER () AS row_number FROM read_json({path},"
-                f" format = 'newline_delimited', records = true, ignore_errors = true, columns = {{{names}}},"
+                f" format = 'newline_delimited', records = true, ignore_errors = true, columns = {{{declared}}},"
                 f" maximum_object_size = {LONGEST_LINE}))"
             )
-
-
-_CSV = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"'"
 
 
 UNREADABLE_LINES_SQL = "SELECT line, any_value(csv_line) AS text FROM reject_errors GROUP BY line"
 """After a CSV file was read on the same connection: the lines that are no rows, by line number of the file."""
 
 
+def _heads(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        heads = next(csv.reader(file), [])
+    return [head if heads.index(head) == place else f"{head} {place + 1}" for place, head in enumerate(heads)]
+
+
 def _keys(path: Path) -> list[str]:
     with path.open("rb") as file:
         first = file.readline(LONGEST_LINE)
     try:
-        return list(json.loads(first))
+        return list(json.loads(first)) if first.strip() else []
     except ValueError as error:
         raise UnreadableTable(f"{path.name.removesuffix('.plain')}：第一行不是 JSON 对象") from error
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -81,10 +81,13 @@ class Gate:
 def check_file(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], table: TableFile) -> Verdict:
     """Check a whole file and return the verdict; raises :class:`PartRefused` for one that can not be read."""
     try:
-        names, notes = _columns(data_set, tabular.header(session, table))
+        heads = tabular.header(session, table)
+        if table.format is TableFormat.NDJSON:  # a line leaves out what it has no value for
+            heads = list({**dict.fromkeys(heads), **dict.fromkeys(field.name for field in data_set.wire())})
+        names, notes = _columns(data_set, heads)
         relation = f"checked_{data_set.table()}"
         session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, table, names)}")
+        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, table, heads, names)}")
     except UnreadableTable as error:
         raise PartRefused("unreadable", str(error)) from error
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
@@ -130,8 +133,8 @@ def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, 
     return names, [f"文件中有 {len(unknown)} 个未约定或重复的列，没有使用：{listed}"] if unknown else []
 
 
-def _checked_sql(data_set: type[DataSet], table: TableFile, names: Mapping[str, str]) -> str:
-    source = tabular.source_sql(table, list(names.values()))
+def _checked_sql(data_set: type[DataSet], table: TableFile, heads: list[str], names: Mapping[str, str]) -> str:
+    source = tabular.source_sql(table, heads)
     stored = [field.name for field in data_set.elements()]
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
     cells = ", ".join(f'"{field.name}" := r_{field.name}' for field in data_set.wire())

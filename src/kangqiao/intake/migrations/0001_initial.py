@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
-import kangqiao.infra.ids
 from django.db import migrations, models
+
+import kangqiao.infra.ids
 
 
 class Migration(migrations.Migration):
