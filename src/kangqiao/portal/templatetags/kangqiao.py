@@ -121,6 +121,21 @@ def progress(label: str, value: float, maximum: float) -> SafeString:
     )
 
 
+@register.inclusion_tag("portal/part/chart.html")
+def chart(name: str, data: dict[str, Any], title: str = "") -> dict[str, Any]:
+    """Return a line chart of `{"unit", "normal": [low, high], "series": [{"name", "points": [[moment, value]]}]}`.
+
+    `name` is unique on the page. The page loads the script once: `{% block scripts %}{% charts %}{% endblock %}`.
+    """
+    return {"name": name, "data": data, "title": title}
+
+
+@register.inclusion_tag("portal/part/charts.html")
+def charts() -> dict[str, Any]:
+    """Return the scripts that draw the page's charts."""
+    return {}
+
+
 @register.inclusion_tag("portal/part/note.html")
 def note(kind: str, text: str) -> dict[str, Any]:
     """Return a message box: success, warning, error or info."""

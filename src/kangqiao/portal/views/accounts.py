@@ -1,6 +1,5 @@
 """Accounts, for the administrator."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from kangqiao.portal.forms import AccountForm, AccountSearch
-from kangqiao.registry.models import Institution
+from kangqiao.portal.places import institution_names, place_of
 from kangqiao.trust.errors import AccountRefused, OwnAccount
 from kangqiao.trust.http import permission_required, request_actor
 from kangqiao.trust.models import Account
@@ -22,11 +21,6 @@ from kangqiao.trust.services import create_account, disable_account, enable_acco
 PAGE = 50
 SORTS = {"username", "-username", "display_name", "-display_name", "last_login", "-last_login"}
 SORT_FIRST = "username"
-
-
-def institution_names(ids: Iterable[int | None]) -> dict[int, str]:
-    """Return id → name of these institutions."""
-    return dict(Institution.objects.filter(id__in={each for each in ids if each}).values_list("id", "name"))
 
 
 @permission_required(Permission.ACCOUNT_MANAGE)
@@ -44,7 +38,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "form": form,
         "sort": sort,
         "page": page,
-        "rows": [(each, names.get(each.institution_id), status_of(each)) for each in page],
+        "rows": [(each, place_of(each.institution_id, names), status_of(each)) for each in page],
     }
     return render(request, "portal/accounts.html", context)
 
@@ -77,7 +71,7 @@ def account(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "title": shown.display_name,
         "account": shown,
         "status": status_of(shown),
-        "institution": institution_names([shown.institution_id]).get(shown.institution_id),
+        "institution": place_of(shown.institution_id, institution_names([shown.institution_id])),
         "own": shown.id == request_actor(request).id,
     }
     return render(request, "portal/account.html", context)

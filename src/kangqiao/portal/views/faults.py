@@ -2,12 +2,20 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from kangqiao.trust.errors import NotPermitted
+from kangqiao.trust.models import Account
 
 
 def _fault(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    return render(request, "portal/fault.html", {"title": title, "code": status, "text": text}, status=status)
+    template = "portal/fault_inside.html" if _signed_in(request) else "portal/fault.html"
+    return render(request, template, {"title": title, "code": status, "text": text}, status=status)
+
+
+def _signed_in(request: HttpRequest) -> bool:
+    """Return whether the page can stand within the shell; a fault before sign-in is known cannot."""
+    return isinstance(getattr(request, "user", None), Account)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -28,8 +36,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """500: a fault of ours."""
-    return _fault(request, 500, "系统出了问题", "操作没有完成，数据没有改动。请稍后再试；反复出现时请联系系统管理员。")
+    """500: a fault of ours. Asks the database for nothing: it may be what is broken."""
+    context = {
+        "title": "系统出了问题",
+        "code": 500,
+        "text": "操作没有完成。请稍后再试；反复出现时请联系系统管理员。",
+    }
+    return HttpResponse(render_to_string("portal/fault.html", context), status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

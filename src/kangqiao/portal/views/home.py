@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from kangqiao.portal.navigation import destinations_of
+from kangqiao.portal.places import institution_names, place_of
 from kangqiao.trust.http import permission_required, public, request_actor
 from kangqiao.trust.permissions import Permission
 from kangqiao.trust.queries import AuditFilter, audit_entries
@@ -20,6 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "工作台",
         "greeting": _greeting(timezone.localtime().hour),
+        "institution": place_of(actor.institution_id, institution_names([actor.institution_id])),
         "destinations": destinations_of(actor),
         "recent": audit_entries(AuditFilter(actor_id=actor.id))[:RECENT],
     }

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from kangqiao.portal.forms import TokenForm
-from kangqiao.portal.views.accounts import institution_names
+from kangqiao.portal.places import institution_names, place_of
 from kangqiao.trust.errors import AccountRefused
 from kangqiao.trust.http import permission_required, request_actor
 from kangqiao.trust.models import MachineToken
@@ -26,7 +26,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     """List tokens, newest first."""
     page = Paginator(MachineToken.objects.order_by("-id"), PAGE).get_page(request.GET.get("page"))
     names = institution_names(token.institution_id for token in page)
-    rows = [(token, names.get(token.institution_id), _labels(token), _status_of(token)) for token in page]
+    rows = [(token, place_of(token.institution_id, names), _labels(token), _status_of(token)) for token in page]
     return render(request, "portal/tokens.html", {"title": "接口令牌", "page": page, "rows": rows})
 
 

@@ -1,8 +1,6 @@
 // Draws every <div class="kq-chart" data-chart="ID"> from the JSON in <script id="ID" type="application/json">:
 //   {"unit": "mmHg", "normal": [60, 140], "series": [{"name": "收缩压", "points": [["2026-01-05T08:30:00+08:00", 132], …]}]}
 // Times are shown as Asia/Shanghai, whatever the computer is set to.
-"use strict";
-
 const SHANGHAI = 8 * 3600 * 1000;
 const colours = ["#0f6b6e", "#b4541a", "#3d63a8", "#7a4f9c", "#5b7a1e"];
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -10,6 +8,15 @@ const text = { color: token("--kq-muted"), fontFamily: getComputedStyle(document
 
 // ECharts formats in UTC here; shifting by eight hours makes UTC read as the clock in Shanghai.
 const wallClock = (moment) => Date.parse(moment) + SHANGHAI;
+
+const days = {
+  year: "{yyyy} 年",
+  month: "{M} 月",
+  day: "{M}-{d}",
+  hour: "{HH}:{mm}",
+  minute: "{HH}:{mm}",
+  second: "{HH}:{mm}:{ss}",
+};
 
 function chartOption(data) {
   const [low, high] = data.normal || [];
@@ -23,11 +30,18 @@ function chartOption(data) {
     animation: false,
     color: colours,
     textStyle: text,
-    grid: { left: 8, right: 16, top: data.series.length > 1 ? 40 : 28, bottom: 8, containLabel: true },
-    legend: data.series.length > 1 ? { top: 0, left: 0, textStyle: text } : undefined,
+    grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true },
+    legend: { show: data.series.length > 1, top: 0, right: 0, textStyle: text },
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (value) => `${value} ${data.unit || ""}` },
-    xAxis: { type: "time", axisLabel: { ...text, hideOverlap: true } },
-    yAxis: { type: "value", name: data.unit, nameTextStyle: { ...text, align: "left" }, scale: true, axisLabel: text },
+    xAxis: { type: "time", boundaryGap: ["2%", "2%"], axisLabel: { ...text, hideOverlap: true, formatter: days } },
+    yAxis: {
+      type: "value",
+      name: data.unit,
+      nameTextStyle: { ...text, align: "left" },
+      scale: true,
+      axisLabel: text,
+      splitLine: { lineStyle: { color: token("--kq-line") } },
+    },
     series: data.series.map((series, index) => ({
       name: series.name,
       type: "line",

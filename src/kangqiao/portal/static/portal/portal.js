@@ -1,6 +1,4 @@
 // What pages need beyond HTML: drawer, menus, keys, confirmation, copying. No page depends on it to work.
-"use strict";
-
 const body = document.body;
 
 function toggleDrawer(open) {
