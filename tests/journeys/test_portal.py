@@ -31,7 +31,12 @@ def open_account_menu(page: Page) -> None:
 
 def a_hospital() -> Institution:
     return Institution.objects.create(
-        code="530900001", name="临沧市人民医院", short_name="市医院", type="A1", division_code="530902001000"
+        code="530900001",
+        name="临沧市人民医院",
+        short_name="市医院",
+        type="A1",
+        division_code="530902001000",
+        ownership="public",
     )
 
 
