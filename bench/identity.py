@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
-from psycopg import sql
 
 HOME = Path(tempfile.mkdtemp(prefix="kangqiao-bench-"))
 os.environ |= {"KANGQIAO_HOME": str(HOME), "DJANGO_SETTINGS_MODULE": "kangqiao.wiring.settings"}

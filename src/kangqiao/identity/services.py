@@ -1,5 +1,6 @@
 """The verbs of identity: ensuring and registering patients by the file, linking and unlinking them one by one."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg import Connection, Cursor, sql
 
 from kangqiao.identity import statements
+from kangqiao.infra.ids import uuid7
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 FEW: Final = 1000
@@ -160,13 +162,13 @@ class _Run:
 
     def __init__(self, connection: Connection, source: Source, parameters: Mapping[str, Any]) -> None:
         self._cursor = connection.cursor()
-        self._parameters = {**parameters, **source.parameters}
+        self._parameters = {**_beginnings_of_ids(), **parameters, **source.parameters}
         self._keep_plans = bool(source.parameters)
 
     def clear(self, workspace: str) -> None:
         """Make sure that the session has its temporary tables, with nothing left of an earlier call."""
-        self._cursor.execute(statements.WORKSPACE)
-        self._cursor.execute(workspace)
+        (exists,) = self.row(statements.HAS_WORKSPACE)
+        self._cursor.execute(workspace if exists else statements.WORKSPACE)
 
     def plan_for(self, rows: int, table: str) -> None:
         """Choose how to plan, now that it is known how much there is to do."""
@@ -185,3 +187,9 @@ class _Run:
 
     def _execute(self, statement: LiteralString | sql.Composable) -> Cursor:
         return self._cursor.execute(statement, self._parameters, prepare=None if self._keep_plans else False)
+
+
+def _beginnings_of_ids() -> dict[str, Any]:
+    """Return what the ids of one call share: their first half, and per table where the second half begins to count."""
+    starts = {kind: secrets.randbits(61) - (1 << 63) for kind in ("patients", "residents", "identifiers", "links")}
+    return {"prefix": uuid7().hex[:16], **starts}

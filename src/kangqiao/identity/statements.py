@@ -4,20 +4,25 @@ They run in this order inside the caller's transaction (READ COMMITTED: each see
 Whoever runs them at the same time never waits in a circle: patients are inserted and changed in the order of
 (institution, number), then identifiers in the order of (type, number), then residents in the order of their ids.
 A patient's row stays locked to the end of the transaction, and with it the patient's links.
+
+New ids are made of the call's parameters and a row's ordinal: asking the database for a random one per row takes
+as long as inserting the row where the server is built without OpenSSL.
 """
 
 from typing import Final
 
 from psycopg import sql
 
+HAS_WORKSPACE: Final = "SELECT to_regclass('pg_temp.identity_mapping') IS NOT NULL"
+
 WORKSPACE: Final = """
-CREATE TEMP TABLE IF NOT EXISTS identity_arrival (
+CREATE TEMP TABLE identity_arrival (
     institution_id int, local_number text, name text, sex text, birth_date date, key_type text, key_number text,
-    patient_id uuid, known bool, relink bool, key_changes smallint
+    ordinal bigint, patient_id uuid, known bool, relink bool, key_changes smallint
 ) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS identity_left (resident_id uuid, patient_id uuid) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS identity_mapping (
-    institution_id int, local_number text, patient_id uuid, fresh bool
+CREATE TEMP TABLE identity_left (resident_id uuid, patient_id uuid) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE identity_mapping (
+    institution_id int, local_number text, ordinal bigint, patient_id uuid, fresh bool
 ) ON COMMIT DELETE ROWS
 """
 """Tables of the session, emptied by every commit, so that single rows do not churn the system catalogue."""
@@ -25,13 +30,22 @@ CREATE TEMP TABLE IF NOT EXISTS identity_mapping (
 CLEAR_ARRIVALS: Final = "DELETE FROM identity_arrival; DELETE FROM identity_left"
 CLEAR_MAPPING: Final = "DELETE FROM identity_mapping"
 
+
+def _new_id(kind: str) -> str:
+    """SQL of a new version 7 id (RFC 9562): the call's milliseconds and random bits, the row's ordinal, random bits."""
+    low = f"%({kind})s::bigint + ordinal * 1048576 + floor(random() * 1048576)::bigint"
+    return f"(%(prefix)s || to_hex({low}))::uuid"
+
+
 # -- patients that records name ---------------------------------------------------------------------------------------
 
-MAP: Final = sql.SQL("""
+MAP: Final = sql.SQL(f"""
 WITH mapped AS (
     INSERT INTO identity_mapping
-    SELECT named.institution_id, named.local_number, coalesce(patient.id, kangqiao_uuid7()), patient.id IS NULL
-      FROM (SELECT institution_id, local_number FROM {source} AS source GROUP BY 1, 2 ORDER BY 1, 2) named
+    SELECT named.institution_id, named.local_number, named.ordinal, coalesce(patient.id, {_new_id("patients")}),
+           patient.id IS NULL
+      FROM (SELECT institution_id, local_number, row_number() OVER (ORDER BY institution_id, local_number) AS ordinal
+              FROM {{source}} AS source GROUP BY 1, 2) named
       LEFT JOIN identity_patient patient
         ON patient.institution_id = named.institution_id AND patient.local_number = named.local_number
     RETURNING fresh
@@ -57,23 +71,24 @@ INSERT_NAMED_RESIDENTS: Final = """
 INSERT INTO identity_resident (id, state) SELECT patient_id, 'pending' FROM identity_mapping WHERE fresh
 """
 
-INSERT_NAMED_LINKS: Final = """
+INSERT_NAMED_LINKS: Final = f"""
 INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
-SELECT kangqiao_uuid7(), patient_id, patient_id, 'own', %(actor_id)s, %(batch_id)s FROM identity_mapping WHERE fresh
+SELECT {_new_id("links")}, patient_id, patient_id, 'own', %(actor_id)s, %(batch_id)s FROM identity_mapping WHERE fresh
 """
 
 # -- patients that are registered -------------------------------------------------------------------------------------
 
-ARRIVE: Final = sql.SQL("""
+ARRIVE: Final = sql.SQL(f"""
 WITH arrived AS (
     INSERT INTO identity_arrival
-    SELECT arriving.*, coalesce(patient.id, kangqiao_uuid7()), patient.id IS NOT NULL,
+    SELECT arriving.*, coalesce(patient.id, {_new_id("patients")}), patient.id IS NOT NULL,
            patient.id IS NULL OR NOT patient.registered
            OR (patient.key_type, patient.key_number) IS DISTINCT FROM (arriving.key_type, arriving.key_number),
            patient.key_changes
       FROM (SELECT DISTINCT ON (institution_id, local_number)
-                   institution_id, local_number, name, sex, birth_date, key_type, key_number
-              FROM {source} AS source ORDER BY institution_id, local_number) arriving
+                   institution_id, local_number, name, sex, birth_date, key_type, key_number,
+                   row_number() OVER (ORDER BY institution_id, local_number) AS ordinal
+              FROM {{source}} AS source ORDER BY institution_id, local_number) arriving
       LEFT JOIN identity_patient patient
         ON patient.institution_id = arriving.institution_id AND patient.local_number = arriving.local_number
      WHERE patient.id IS NULL OR NOT patient.registered
@@ -128,14 +143,14 @@ UPDATE identity_arrival arrival SET relink = true FROM changed
 Counts the patients whose key somebody else changed between the comparison and the lock; they are linked anew too.
 """
 
-INSERT_RESIDENTS_BY_KEY: Final = """
+INSERT_RESIDENTS_BY_KEY: Final = f"""
 WITH wanted AS MATERIALIZED (
-    SELECT DISTINCT ON (key_type, key_number) key_type, key_number, name, sex, birth_date
+    SELECT DISTINCT ON (key_type, key_number) key_type, key_number, name, sex, birth_date, ordinal
       FROM identity_arrival WHERE relink AND key_number IS NOT NULL
      ORDER BY key_type, key_number, institution_id, local_number
 ), made AS (
     INSERT INTO identity_residentidentifier (id, resident_id, type, number, first_seen_on, last_seen_on)
-    SELECT kangqiao_uuid7(), kangqiao_uuid7(), key_type, key_number, %(today)s, %(today)s
+    SELECT {_new_id("identifiers")}, {_new_id("residents")}, key_type, key_number, %(today)s, %(today)s
       FROM wanted
      WHERE NOT EXISTS (SELECT FROM identity_residentidentifier identifier
                         WHERE identifier.valid AND identifier.type = key_type AND identifier.number = key_number)
@@ -196,9 +211,9 @@ WITH target AS (
 INSERT INTO identity_left SELECT resident_id, patient_id FROM undone
 """
 
-INSERT_LINKS: Final = """
+INSERT_LINKS: Final = f"""
 INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
-SELECT kangqiao_uuid7(), arrival.patient_id, coalesce(identifier.resident_id, arrival.patient_id),
+SELECT {_new_id("links")}, arrival.patient_id, coalesce(identifier.resident_id, arrival.patient_id),
        CASE WHEN identifier.id IS NULL THEN 'own' WHEN identifier.type = '01' THEN 'citizen_id' ELSE 'document' END,
        %(actor_id)s, %(batch_id)s
   FROM identity_arrival arrival

@@ -2,194 +2,351 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import kangqiao.infra.ids
 from django.db import migrations, models
+
+import kangqiao.infra.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Patient',
+            name="Patient",
             fields=[
-                ('id', models.UUIDField(default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('institution_id', models.IntegerField(verbose_name='机构')),
-                ('local_number', models.TextField(verbose_name='院内患者号')),
-                ('name', models.TextField(null=True, verbose_name='姓名')),
-                ('sex', models.CharField(max_length=1, null=True, verbose_name='性别')),
-                ('birth_date', models.DateField(null=True, verbose_name='出生日期')),
-                ('key_type', models.CharField(max_length=2, null=True, verbose_name='主键证件类别')),
-                ('key_number', models.TextField(null=True, verbose_name='主键证件号码')),
-                ('key_changes', models.SmallIntegerField(db_default=0, verbose_name='主键证件变更次数')),
-                ('registered', models.BooleanField(verbose_name='已登记')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("institution_id", models.IntegerField(verbose_name="机构")),
+                ("local_number", models.TextField(verbose_name="院内患者号")),
+                ("name", models.TextField(null=True, verbose_name="姓名")),
+                ("sex", models.CharField(max_length=1, null=True, verbose_name="性别")),
+                ("birth_date", models.DateField(null=True, verbose_name="出生日期")),
+                ("key_type", models.CharField(max_length=2, null=True, verbose_name="主键证件类别")),
+                ("key_number", models.TextField(null=True, verbose_name="主键证件号码")),
+                ("key_changes", models.SmallIntegerField(db_default=0, verbose_name="主键证件变更次数")),
+                ("registered", models.BooleanField(verbose_name="已登记")),
             ],
             options={
-                'verbose_name': '患者',
+                "verbose_name": "患者",
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.UUIDField(default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('reason', models.CharField(choices=[('citizen_id', '公民身份号码相同'), ('document', '证件相同'), ('own', '无可用证件'), ('manual', '人工认定')], max_length=10, verbose_name='理由')),
-                ('score', models.FloatField(db_default=1.0, verbose_name='把握')),
-                ('actor_id', models.UUIDField(null=True, verbose_name='经办')),
-                ('batch_id', models.UUIDField(null=True, verbose_name='批次')),
-                ('linked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='关联时间')),
-                ('undone_at', models.DateTimeField(null=True, verbose_name='撤销时间')),
-                ('undone_by', models.UUIDField(null=True, verbose_name='撤销人')),
-                ('undone_reason', models.TextField(null=True, verbose_name='撤销理由')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("citizen_id", "公民身份号码相同"),
+                            ("document", "证件相同"),
+                            ("own", "无可用证件"),
+                            ("manual", "人工认定"),
+                        ],
+                        max_length=10,
+                        verbose_name="理由",
+                    ),
+                ),
+                ("score", models.FloatField(db_default=1.0, verbose_name="把握")),
+                ("actor_id", models.UUIDField(null=True, verbose_name="经办")),
+                ("batch_id", models.UUIDField(null=True, verbose_name="批次")),
+                (
+                    "linked_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="关联时间"),
+                ),
+                ("undone_at", models.DateTimeField(null=True, verbose_name="撤销时间")),
+                ("undone_by", models.UUIDField(null=True, verbose_name="撤销人")),
+                ("undone_reason", models.TextField(null=True, verbose_name="撤销理由")),
             ],
             options={
-                'verbose_name': '关联',
+                "verbose_name": "关联",
             },
         ),
         migrations.CreateModel(
-            name='Resident',
+            name="Resident",
             fields=[
-                ('id', models.UUIDField(default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.TextField(null=True, verbose_name='姓名')),
-                ('sex', models.CharField(max_length=1, null=True, verbose_name='性别')),
-                ('birth_date', models.DateField(null=True, verbose_name='出生日期')),
-                ('state', models.CharField(choices=[('confirmed', '已核实'), ('pending', '待核'), ('merged', '已并入')], max_length=10, verbose_name='状态')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='建立时间')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.TextField(null=True, verbose_name="姓名")),
+                ("sex", models.CharField(max_length=1, null=True, verbose_name="性别")),
+                ("birth_date", models.DateField(null=True, verbose_name="出生日期")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("confirmed", "已核实"), ("pending", "待核"), ("merged", "已并入")],
+                        max_length=10,
+                        verbose_name="状态",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="建立时间"),
+                ),
             ],
             options={
-                'verbose_name': '居民',
+                "verbose_name": "居民",
             },
         ),
         migrations.CreateModel(
-            name='ResidentIdentifier',
+            name="ResidentIdentifier",
             fields=[
-                ('id', models.UUIDField(default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('type', models.CharField(max_length=2, verbose_name='证件类别')),
-                ('number', models.TextField(verbose_name='证件号码')),
-                ('first_seen_on', models.DateField(db_default=django.db.models.functions.datetime.Now(), verbose_name='首次出现')),
-                ('last_seen_on', models.DateField(db_default=django.db.models.functions.datetime.Now(), verbose_name='最近出现')),
-                ('valid', models.BooleanField(db_default=True, verbose_name='有效')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kangqiao.infra.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("type", models.CharField(max_length=2, verbose_name="证件类别")),
+                ("number", models.TextField(verbose_name="证件号码")),
+                (
+                    "first_seen_on",
+                    models.DateField(db_default=django.db.models.functions.datetime.Now(), verbose_name="首次出现"),
+                ),
+                (
+                    "last_seen_on",
+                    models.DateField(db_default=django.db.models.functions.datetime.Now(), verbose_name="最近出现"),
+                ),
+                ("valid", models.BooleanField(db_default=True, verbose_name="有效")),
             ],
             options={
-                'verbose_name': '居民标识',
+                "verbose_name": "居民标识",
             },
         ),
         migrations.CreateModel(
-            name='Conflict',
+            name="Conflict",
             fields=[
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='conflict', serialize=False, to='identity.patient')),
-                ('institution_id', models.IntegerField(verbose_name='机构')),
-                ('name_differs', models.BooleanField(verbose_name='姓名不同')),
-                ('sex_differs', models.BooleanField(verbose_name='性别不同')),
-                ('birth_date_differs', models.BooleanField(verbose_name='出生日期不同')),
+                (
+                    "patient",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        primary_key=True,
+                        related_name="conflict",
+                        serialize=False,
+                        to="identity.patient",
+                    ),
+                ),
+                ("institution_id", models.IntegerField(verbose_name="机构")),
+                ("name_differs", models.BooleanField(verbose_name="姓名不同")),
+                ("sex_differs", models.BooleanField(verbose_name="性别不同")),
+                ("birth_date_differs", models.BooleanField(verbose_name="出生日期不同")),
             ],
             options={
-                'verbose_name': '身份矛盾',
-                'db_table': 'identity_conflict',
-                'managed': False,
+                "verbose_name": "身份矛盾",
+                "db_table": "identity_conflict",
+                "managed": False,
             },
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.UniqueConstraint(fields=('institution_id', 'local_number'), name='patient_number_is_one_patient'),
+            model_name="patient",
+            constraint=models.UniqueConstraint(
+                fields=("institution_id", "local_number"), name="patient_number_is_one_patient"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.CheckConstraint(condition=models.Q(('local_number', ''), _negated=True), name='patient_number_is_filled'),
+            model_name="patient",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("local_number", ""), _negated=True), name="patient_number_is_filled"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.CheckConstraint(condition=models.Q(('sex__isnull', True), ('sex__in', ['0', '1', '2', '9']), _connector='OR'), name='patient_sex_is_a_code'),
+            model_name="patient",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sex__isnull", True), ("sex__in", ["0", "1", "2", "9"]), _connector="OR"),
+                name="patient_sex_is_a_code",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('key_number__isnull', True), ('key_type__isnull', True)), models.Q(('key_number__isnull', False), ('key_type__in', ['01', '02', '03', '04', '05', '06', '07', '99'])), _connector='OR'), name='patient_key_is_whole'),
+            model_name="patient",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("key_number__isnull", True), ("key_type__isnull", True)),
+                    models.Q(
+                        ("key_number__isnull", False),
+                        ("key_type__in", ["01", "02", "03", "04", "05", "06", "07", "99"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="patient_key_is_whole",
+            ),
         ),
         migrations.AddField(
-            model_name='link',
-            name='patient',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='links', to='identity.patient', verbose_name='患者'),
+            model_name="link",
+            name="patient",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="links",
+                to="identity.patient",
+                verbose_name="患者",
+            ),
         ),
         migrations.AddField(
-            model_name='resident',
-            name='merged_into',
-            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='identity.resident', verbose_name='并入'),
+            model_name="resident",
+            name="merged_into",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="identity.resident",
+                verbose_name="并入",
+            ),
         ),
         migrations.AddField(
-            model_name='link',
-            name='resident',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='links', to='identity.resident', verbose_name='居民'),
+            model_name="link",
+            name="resident",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="links",
+                to="identity.resident",
+                verbose_name="居民",
+            ),
         ),
         migrations.AddField(
-            model_name='residentidentifier',
-            name='resident',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='identifiers', to='identity.resident'),
+            model_name="residentidentifier",
+            name="resident",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="identifiers",
+                to="identity.resident",
+            ),
         ),
         migrations.AddIndex(
-            model_name='resident',
-            index=models.Index(fields=['name', 'birth_date'], name='resident_by_name'),
+            model_name="resident",
+            index=models.Index(fields=["name", "birth_date"], name="resident_by_name"),
         ),
         migrations.AddConstraint(
-            model_name='resident',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['confirmed', 'pending', 'merged'])), name='resident_state_is_known'),
+            model_name="resident",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["confirmed", "pending", "merged"])), name="resident_state_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('merged_into__isnull', False), ('state', 'merged')), models.Q(models.Q(('state', 'merged'), _negated=True), ('merged_into__isnull', True)), _connector='OR'), name='resident_merged_says_where_to'),
+            model_name="resident",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("merged_into__isnull", False), ("state", "merged")),
+                    models.Q(models.Q(("state", "merged"), _negated=True), ("merged_into__isnull", True)),
+                    _connector="OR",
+                ),
+                name="resident_merged_says_where_to",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resident',
-            constraint=models.CheckConstraint(condition=models.Q(('merged_into', models.F('id')), _negated=True), name='resident_not_merged_into_itself'),
+            model_name="resident",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("merged_into", models.F("id")), _negated=True),
+                name="resident_not_merged_into_itself",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resident',
-            constraint=models.CheckConstraint(condition=models.Q(('sex__isnull', True), ('sex__in', ['0', '1', '2', '9']), _connector='OR'), name='resident_sex_is_a_code'),
+            model_name="resident",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sex__isnull", True), ("sex__in", ["0", "1", "2", "9"]), _connector="OR"),
+                name="resident_sex_is_a_code",
+            ),
         ),
         migrations.AddIndex(
-            model_name='link',
-            index=models.Index(fields=['resident'], name='link_of_resident'),
+            model_name="link",
+            index=models.Index(fields=["resident"], name="link_of_resident"),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.UniqueConstraint(condition=models.Q(('undone_at', None)), fields=('patient',), name='link_one_current_per_patient'),
+            model_name="link",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("undone_at", None)), fields=("patient",), name="link_one_current_per_patient"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['citizen_id', 'document', 'own', 'manual'])), name='link_reason_is_known'),
+            model_name="link",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason__in", ["citizen_id", "document", "own", "manual"])),
+                name="link_reason_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('reason', 'own'), ('resident', models.F('patient'))), models.Q(models.Q(('reason', 'own'), _negated=True), models.Q(('resident', models.F('patient')), _negated=True)), _connector='OR'), name='link_own_is_to_oneself'),
+            model_name="link",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("reason", "own"), ("resident", models.F("patient"))),
+                    models.Q(
+                        models.Q(("reason", "own"), _negated=True),
+                        models.Q(("resident", models.F("patient")), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="link_own_is_to_oneself",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.CheckConstraint(condition=models.Q(('score__gte', 0), ('score__lte', 1)), name='link_score_is_a_probability'),
+            model_name="link",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("score__gte", 0), ("score__lte", 1)), name="link_score_is_a_probability"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('undone_at__isnull', True), ('undone_by__isnull', True), ('undone_reason__isnull', True)), models.Q(('undone_at__isnull', False), ('undone_reason__isnull', False), models.Q(('undone_reason', ''), _negated=True)), _connector='OR'), name='link_undone_says_why'),
+            model_name="link",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("undone_at__isnull", True), ("undone_by__isnull", True), ("undone_reason__isnull", True)),
+                    models.Q(
+                        ("undone_at__isnull", False),
+                        ("undone_reason__isnull", False),
+                        models.Q(("undone_reason", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="link_undone_says_why",
+            ),
         ),
         migrations.AddIndex(
-            model_name='residentidentifier',
-            index=models.Index(fields=['resident'], name='identifier_of_resident'),
+            model_name="residentidentifier",
+            index=models.Index(fields=["resident"], name="identifier_of_resident"),
         ),
         migrations.AddConstraint(
-            model_name='residentidentifier',
-            constraint=models.UniqueConstraint(condition=models.Q(('valid', True)), fields=('type', 'number'), name='identifier_names_one_resident'),
+            model_name="residentidentifier",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("valid", True)), fields=("type", "number"), name="identifier_names_one_resident"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='residentidentifier',
-            constraint=models.CheckConstraint(condition=models.Q(('type__in', ['01', '02', '03', '04', '05', '06', '07', '99'])), name='identifier_type_is_a_code'),
+            model_name="residentidentifier",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("type__in", ["01", "02", "03", "04", "05", "06", "07", "99"])),
+                name="identifier_type_is_a_code",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='residentidentifier',
-            constraint=models.CheckConstraint(condition=models.Q(('number', ''), _negated=True), name='identifier_number_is_filled'),
+            model_name="residentidentifier",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number", ""), _negated=True), name="identifier_number_is_filled"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='residentidentifier',
-            constraint=models.CheckConstraint(condition=models.Q(('last_seen_on__gte', models.F('first_seen_on'))), name='identifier_seen_first_then_last'),
+            model_name="residentidentifier",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("last_seen_on__gte", models.F("first_seen_on"))),
+                name="identifier_seen_first_then_last",
+            ),
         ),
     ]

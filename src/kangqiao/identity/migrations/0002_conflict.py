@@ -1,22 +1,5 @@
 from django.db import migrations
 
-# PostgreSQL 18 makes version 7 itself; before, 48 bits of milliseconds are laid over a random version 4 (RFC 9562, 5.7).
-UUID7 = """
-DO $do$
-BEGIN
-    IF current_setting('server_version_num')::int >= 180000 THEN
-        CREATE FUNCTION kangqiao_uuid7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS 'SELECT uuidv7()';
-    ELSE
-        CREATE FUNCTION kangqiao_uuid7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
-            SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
-                substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
-                52, 1), 53, 1), 'hex')::uuid
-        $$;
-    END IF;
-END
-$do$
-"""
-
 CONFLICT = """
 CREATE VIEW identity_conflict AS
 SELECT * FROM (
@@ -38,6 +21,5 @@ WHERE name_differs OR sex_differs OR birth_date_differs
 class Migration(migrations.Migration):
     dependencies = [("identity", "0001_initial")]
     operations = [
-        migrations.RunSQL(UUID7, "DROP FUNCTION kangqiao_uuid7()"),
         migrations.RunSQL(CONFLICT, "DROP VIEW identity_conflict"),
     ]
