@@ -4,7 +4,9 @@ import sys
 
 import typer
 
+from kangqiao.cli.doctor import doctor
 from kangqiao.cli.intake import intake
+from kangqiao.cli.standards import standards
 from kangqiao.cli.up import up
 from kangqiao.infra.errors import InfraError
 from kangqiao.wiring.ready import ready
@@ -14,16 +16,18 @@ program = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_
 
 @program.callback()
 def kangqiao() -> None:
-    """康桥:区域全民健康信息平台"""
+    """康桥：区域全民健康信息平台"""
 
 
 program.add_typer(intake, name="intake")
-program.command(help="启动数据库、页面服务和后台任务,按 Ctrl-C 停止")(up)
+program.add_typer(standards, name="standards")
+program.command(help="启动数据库、页面服务和后台任务，按 Ctrl-C 停止")(up)
+program.command(help="检查运行环境，逐项说明是否正常、怎样修复")(doctor)
 
 
 @program.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    help="运行 Django 的管理命令,例如 kangqiao manage migrate",
+    help="运行 Django 的管理命令，例如 kangqiao manage migrate",
 )
 def manage(context: typer.Context) -> None:
     from django.core.management import execute_from_command_line

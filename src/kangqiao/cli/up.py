@@ -18,7 +18,7 @@ from kangqiao.infra.errors import InfraError
 from kangqiao.wiring.ready import ready
 from kangqiao.wiring.supervision import Child, stop_all
 
-PORT_WAIT_SECONDS = 20.0
+PORT_WAIT_SECONDS = 12.0
 
 
 class AlreadyRunning(InfraError):
@@ -30,7 +30,7 @@ class PortTaken(InfraError):
 
 
 def up() -> None:
-    """启动数据库、页面服务和后台任务,按 Ctrl-C 停止。"""
+    """Run database, pages and jobs until told to stop."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     os.environ["KANGQIAO_PAGE_ASSETS"] = "collected"
@@ -84,7 +84,7 @@ def _tend_until(stop: threading.Event, children: list[Child], settings: Configur
             child.tend(_say)
         if not answering and _answers(settings):
             answering = True
-            _say(f"✓ 康桥已启动:{address(settings)}   (按 Ctrl-C 停止)")
+            _say(f"✓ 康桥已启动：{address(settings)}   （按 Ctrl-C 停止）")
 
 
 def address(settings: Configuration) -> str:
@@ -112,11 +112,11 @@ def _wait_for_port(settings: Configuration) -> None:
     while not port_is_free(settings):
         if time.monotonic() > deadline:
             raise PortTaken(
-                f"端口 {settings.port} 已被别的程序占用:请停止那个程序,或换一个端口,"
+                f"端口 {settings.port} 已被别的程序占用：请停止那个程序，或换一个端口，"
                 f"例如 KANGQIAO_PORT={settings.port + 1} kangqiao up"
             )
         if not told:
-            _say(f"端口 {settings.port} 正被占用,等待释放")
+            _say(f"端口 {settings.port} 正被占用，等待释放")
             told = True
         time.sleep(0.3)
 
@@ -136,13 +136,22 @@ def _reachable_host(settings: Configuration) -> str:
     return "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host
 
 
+def is_running(home: Path) -> bool:
+    """Return whether `kangqiao up` runs in this home folder."""
+    try:
+        with _only_one(home):
+            return False
+    except AlreadyRunning:
+        return True
+
+
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     with (home / "up.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunning(f"{home} 中的康桥已经在运行,不需要再次启动") from error
+            raise AlreadyRunning(f"{home} 中的康桥已经在运行，不需要再次启动") from error
         yield
 
 

@@ -71,7 +71,7 @@ def _kept_secret(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except PermissionError as error:
-        raise ConfigurationError(f"{path} 属于另一个用户:请用建立该目录的用户运行,或换一个 KANGQIAO_HOME") from error
+        raise ConfigurationError(f"{path} 属于另一个用户：请用建立该目录的用户运行，或换一个 KANGQIAO_HOME") from error
     except FileNotFoundError:
         pass
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -108,7 +108,7 @@ def _translated(name: str) -> Iterator[None]:
         raise FileMissing(f"归档中没有 {name}") from error
     except (BaseError, PermissionError) as error:
         raise FileStoreError(
-            f"归档存储无法读写({type(error).__name__}):请检查 KANGQIAO_ARCHIVE_URL、权限和剩余空间"
+            f"归档存储无法读写（{type(error).__name__}）：请检查 KANGQIAO_ARCHIVE_URL、权限和剩余空间"
         ) from error
 
 
@@ -119,15 +119,18 @@ def _local_folder(url: str) -> Path | None:
 
 def _local(folder: Path) -> LocalStore:
     if not folder.is_dir():
-        folder.mkdir(parents=True)
-        folder.chmod(0o700)
+        try:
+            folder.mkdir(parents=True)
+            folder.chmod(0o700)
+        except OSError as error:
+            raise FileStoreError(f"归档目录 {folder} 无法建立：请检查 KANGQIAO_ARCHIVE_URL 和上级目录的权限") from error
     return LocalStore(folder)
 
 
 def _checked(name: str) -> str:
     """Return a name that stays inside the archive, since parts of names come from senders."""
     if ".." in name.split("/") or name.startswith("/"):
-        raise FileStoreError(f"归档文件名不合法:{name}")
+        raise FileStoreError(f"归档文件名不合法：{name}")
     return name
 
 
@@ -137,7 +140,7 @@ def _s3(url: str) -> S3Store:
         raise FileStoreError("KANGQIAO_ARCHIVE_URL 应以 file:// 或 s3:// 开头")
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if unknown := set(options) - {"endpoint", "region"}:
-        raise FileStoreError(f"KANGQIAO_ARCHIVE_URL 中有不认识的参数:{'、'.join(sorted(unknown))}")
+        raise FileStoreError(f"KANGQIAO_ARCHIVE_URL 中有不认识的参数：{'、'.join(sorted(unknown))}")
     return S3Store(
         parts.netloc,
         prefix=parts.path.strip("/") or None,

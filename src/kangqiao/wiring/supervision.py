@@ -72,7 +72,7 @@ class Child:
         self._end_group(signal.SIGKILL)
         self._deaths = 1 if now - self._started > STEADY_SECONDS else self._deaths + 1
         pause = pause_before_restart(self._deaths)
-        report(f"✗ {self.title}意外退出(代码 {code}),{pause:.0f} 秒后重新启动,日志在 {self.log}")
+        report(f"✗ {self.title}意外退出（代码 {code}），{pause:.0f} 秒后重新启动，日志在 {self.log}")
         for line in self._last_lines:
             report(f"    {line}")
         self._process, self._restart_at = None, now + pause

@@ -36,7 +36,7 @@ def find_binaries() -> Binaries:
     usable = [binaries for binaries in system if binaries.major >= OLDEST_MAJOR]
     if not usable:
         raise PostgresError(
-            f"没有找到 PostgreSQL:请安装 PostgreSQL {OLDEST_MAJOR} 或更新的版本,"
+            f"没有找到 PostgreSQL：请安装 PostgreSQL {OLDEST_MAJOR} 或更新的版本，"
             "或者用 KANGQIAO_DATABASE_URL 指定一个已有的数据库"
         )
     return max(usable, key=lambda binaries: binaries.major)

@@ -89,7 +89,7 @@ class Cluster:
         command = [binaries.program("pg_ctl"), "stop", "-D", str(known.place / "data"), "-m", "fast", "-w"]
         result = run([*command, "-t", str(STOP_SECONDS)], account, cwd=known.place)
         if result.returncode and running_process(known.place / "data"):
-            raise PostgresError(f"数据库没有在 {STOP_SECONDS} 秒内停止:{result.stderr.strip()}")
+            raise PostgresError(f"数据库没有在 {STOP_SECONDS} 秒内停止：{result.stderr.strip()}")
 
     def _create(self, place: Path, binaries: Binaries, account: Account | None) -> Connection:
         self.report("正在创建数据库")
@@ -111,7 +111,7 @@ class Cluster:
         finally:
             password_file.unlink()
         if result.returncode:
-            raise PostgresError(f"创建数据库失败:{result.stderr.strip()}")
+            raise PostgresError(f"创建数据库失败：{result.stderr.strip()}")
         with (draft / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write("\n# Written at each start by kangqiao; your own settings go below this line.\n")
             file.write("include 'kangqiao.conf'\n")
@@ -123,7 +123,7 @@ class Cluster:
         _forget_dead_process(place)
         _rotate(place / "log")
         if (place / "data" / "global" / "pg_control").exists():
-            self.report("正在启动数据库(如上次未正常停止,会先自动恢复,请稍候)")
+            self.report("正在启动数据库（如上次未正常停止，会先自动恢复，请稍候）")
         for attempt in range(30):
             if not is_free(connection.port):
                 connection = _moved(self.home, connection)
@@ -139,8 +139,8 @@ class Cluster:
             elif "pre-existing shared memory block" in said and attempt < 20:
                 time.sleep(0.5)  # the last processes of a killed server are still leaving
             else:
-                raise PostgresError(f"数据库启动失败,日志在 {place / 'log'}:\n{said[-2000:].strip()}")
-        raise PostgresError(f"数据库找不到可用的端口,日志在 {place / 'log'}")
+                raise PostgresError(f"数据库启动失败，日志在 {place / 'log'}：\n{said[-2000:].strip()}")
+        raise PostgresError(f"数据库找不到可用的端口，日志在 {place / 'log'}")
 
 
 def running_process(data: Path) -> int | None:
@@ -198,8 +198,8 @@ def _check_major(data: Path, binaries: Binaries) -> None:
     kept = int((data / "PG_VERSION").read_text().strip())
     if kept != binaries.major:
         raise PostgresError(
-            f"数据目录 {data} 由 PostgreSQL {kept} 创建,现有程序是 {binaries.version}:"
-            f"请装回 {kept},或用 pg_dump 导出后再导入新库"
+            f"数据目录 {data} 由 PostgreSQL {kept} 创建，现有程序是 {binaries.version}："
+            f"请装回 {kept}，或用 pg_dump 导出后再导入新库"
         )
 
 
