@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 
 from kangqiao.infra import configuration
@@ -25,6 +25,7 @@ def serve() -> None:
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
         workers=workers(os.cpu_count() or 1),
         websockets=False,
         log_level=LogLevels.warning,
