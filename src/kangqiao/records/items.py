@@ -1,0 +1,218 @@
+"""One row of the record, opened: its elements in the words of the standard, its details, source and versions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+
+from kangqiao.records.models import FormerVersion
+from kangqiao.records.wording import headline_of, with_unit
+from kangqiao.standards.data_set import DataSet
+from kangqiao.standards.fields import Coded, Codes, Element, Flag, Link
+from kangqiao.trust.masking import masked_address, masked_number
+
+ENVELOPE: Final = frozenset({"source_key", "revised_at", "voided"})
+MASKS: Final = {
+    "DE02.01.030.00": masked_number,
+    "DE02.01.010.00": masked_number,
+    "DE01.00.021.00": masked_number,
+    "DE02.01.009.05": masked_address,
+    "DE02.01.009.06": masked_address,
+}
+"""Elements that name or reach a person (document, telephone, card, address): masked until someone asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An element as people read it. `code` is the code behind a name, "" where there is none."""
+
+    name: str
+    title: str
+    element: str
+    text: str
+    code: str = ""
+    masked: bool = False
+    flag: str = ""
+
+    @property
+    def long(self) -> bool:
+        """Whether the text needs a line of its own."""
+        return len(self.text) > 40
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value in a table of rows."""
+
+    title: str
+    text: str
+    flag: str = ""
+    number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row in a table of rows: where it opens, and its cells."""
+
+    kind: str
+    id: UUID
+    institution_id: int
+    occurred_at: dt.datetime
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An element that two neighbouring versions have different."""
+
+    title: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a row, and what it changed against the one before it in the source's time (the first: nothing)."""
+
+    number: int
+    revised_at: dt.datetime
+    received_at: dt.datetime
+    batch_id: UUID
+    current: bool
+    voided: bool
+    changes: tuple[Change, ...]
+
+
+def title_of(field: Any) -> str:
+    """Return an element's title for a screen: without 代码, and without the unit that stands behind the value."""
+    title: str = field.title
+    if isinstance(field, Coded | Codes):
+        title = title.removesuffix("代码").removesuffix("编码")
+    unit = getattr(field, "unit", "")
+    return title.removesuffix(f"（{unit}）") if unit else title
+
+
+def elements_of(row: DataSet, *, revealed: bool = False) -> tuple[tuple[Shown, ...], tuple[str, ...]]:
+    """Return the filled elements of a row, and the titles of the empty ones."""
+    filled, empty = [], []
+    for field in type(row).elements():
+        if field.name in ENVELOPE or field.companion_of is not None:
+            continue
+        shown = shown_element(row, field, revealed=revealed)
+        if shown.text:
+            filled.append(shown)
+        else:
+            empty.append(shown.title)
+    return tuple(filled), tuple(empty)
+
+
+def shown_element(row: DataSet, field: Element, *, revealed: bool = True) -> Shown:
+    """Return one element of a row with its unit, the sender's own wording and the code behind it."""
+    value = getattr(row, field.name)
+    text, code = with_unit(field, value, vars(row)), ""
+    if isinstance(field, Coded):
+        code = value or ""
+        text = (getattr(row, f"{field.name}_name") if field.named else None) or text
+    mask = MASKS.get(field.element)
+    if mask and text and not revealed:
+        return Shown(field.name, title_of(field), field.element, mask(text), masked=True)
+    code = "" if code == text else code
+    return Shown(field.name, title_of(field), field.element, text, code, flag=flag_of(field, value))
+
+
+def flag_of(field: Element, value: Any) -> str:
+    """Return how a value should catch the eye: "high", "low", "bad" or nothing."""
+    if isinstance(field, Coded) and field.values == "KQ.abnormal" and value:
+        return {"H": "high", "HH": "high", "L": "low", "LL": "low", "A": "bad", "AA": "bad"}.get(value, "")
+    if isinstance(field, Flag) and field.name == "critical" and value:
+        return "bad"
+    return ""
+
+
+def line_of(row: Any, fields: Iterable[Element]) -> Line:
+    """Return a row as a line of a table with these columns."""
+    return Line(type(row).word, row.id, row.institution_id, row.occurred_at, cells_of(row, fields))
+
+
+def cells_of(row: Any, fields: Iterable[Element]) -> tuple[Cell, ...]:
+    """Return the cells of a row for these columns."""
+    shown = ((field, shown_element(row, field, revealed=False)) for field in fields)
+    return tuple(
+        Cell(each.title, each.text, each.flag, getattr(field, "duckdb_type", "") in _NUMBERS) for field, each in shown
+    )
+
+
+_NUMBERS: Final = ("DOUBLE", "INTEGER", "DECIMAL(12,2)")
+
+
+def columns_of(data_set: type[DataSet]) -> tuple[Element, ...]:
+    """Return the columns a table of rows has: those the panel names, else what is required or sums a row up."""
+    named = getattr(data_set.panel, "columns", None) or (
+        *getattr(data_set.panel, "values", ()),
+        *(field for field in headline_of(data_set).fields if field.companion_of is None),
+    )
+    occurred = getattr(data_set, "occurred", None)
+    skipped = (Link,) if data_set.part_of() else ()
+    return tuple(
+        field
+        for field in dict.fromkeys(named)
+        if not isinstance(field, skipped) and not (occurred and field is occurred.field)
+    )
+
+
+def headline(row: Any) -> str:
+    """Return the line that sums a row up."""
+    summed = headline_of(type(row))
+    return summed.of(getattr(row, field.name) for field in summed.fields)
+
+
+# -- versions ------------------------------------------------------------------------------------------
+
+
+def versions_of(row: Any, former: Iterable[FormerVersion]) -> tuple[Version, ...]:
+    """Return every version of a row, newest in the source's time first."""
+    now = {field.name: getattr(row, field.name) for field in type(row).elements()}
+    states = [(row.version, row.revised_at, row.received_at, row.batch_id, now, True)]
+    states += [
+        (each.version, each.revised_at, each.received_at, each.batch_id, stored_values(type(row), each.content), False)
+        for each in former
+    ]
+    states.sort(key=lambda state: (state[1], state[0]))
+    versions, before = [], None
+    for number, revised_at, received_at, batch_id, values, current in states:
+        changes = () if before is None else _changes(type(row), before, values)
+        voided = bool(values["voided"])
+        versions.append(Version(number, revised_at, received_at, batch_id, current, voided, changes))
+        before = values
+    return tuple(reversed(versions))
+
+
+def stored_values(data_set: type[DataSet], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a former version's elements as values; a column that did not exist then is missing."""
+    return {field.name: _python(field, content.get(field.column)) for field in data_set.elements()}
+
+
+def _python(field: Any, stored: Any) -> Any:
+    try:
+        return None if stored is None else field.to_python(str(stored) if isinstance(stored, float) else stored)
+    except ValidationError:
+        return stored
+
+
+def _changes(data_set: type[DataSet], before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    return tuple(
+        Change(title_of(field), _masked(field, before), _masked(field, after))
+        for field in data_set.elements()
+        if field.name != "revised_at" and before[field.name] != after[field.name]
+    )
+
+
+def _masked(field: Element, values: Mapping[str, Any]) -> str:
+    text = with_unit(field, values[field.name], values)
+    mask = MASKS.get(field.element)
+    return mask(text) if mask and text else text

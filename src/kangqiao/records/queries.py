@@ -1,0 +1,105 @@
+"""Reading records with Django. Everything is read at once: nothing is fetched while a page is rendered."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from kangqiao.identity.models import Link
+from kangqiao.records.medical_record.models import InpatientStay, OutpatientEncounter
+from kangqiao.records.models import FormerVersion
+from kangqiao.records.reading import prepared
+from kangqiao.records.timeline import (
+    ARGUMENTS,
+    Count,
+    Item,
+    Page,
+    Wanted,
+    counts_sql,
+    item_of,
+    named,
+    page_of,
+    timeline_sql,
+    visit_sql,
+)
+from kangqiao.registry.models import Institution
+from kangqiao.standards.data_set import DataSet, Record, data_sets
+from kangqiao.standards.fields import Link as PartLink
+
+MOST_ROWS: Final = 200
+"""How many rows of one data set a tab shows; older ones are on the timeline."""
+
+
+def timeline_page(resident_id: UUID, wanted: Wanted) -> Page:
+    """Return a page of the resident's timeline."""
+    arguments = dict(zip(ARGUMENTS, wanted.arguments(resident_id), strict=True))
+    return page_of(prepared(timeline_sql(named), arguments), wanted.size)
+
+
+def timeline_counts(resident_id: UUID) -> tuple[Count, ...]:
+    """Return how many valid rows the resident has, by kind, institution and month, oldest month first."""
+    return tuple(Count(*row) for row in prepared(counts_sql(named), {"resident_id": resident_id}))
+
+
+def institution_names(ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of institutions by id."""
+    return dict(Institution.objects.filter(id__in=set(ids)).values_list("id", "name"))
+
+
+def rows_of(
+    data_set: type[Record], patients: Sequence[UUID], *, since: dt.datetime | None = None, most: int = MOST_ROWS
+) -> list[Any]:
+    """Return the newest valid rows of a data set about these patients, newest first."""
+    valid = data_set._default_manager.filter(patient_id__in=patients, voided=False)
+    if since:
+        valid = valid.filter(occurred_at__gte=since)
+    return list(valid.order_by("-occurred_at", "-id")[:most])
+
+
+def row_of_resident(data_set: type[Record], id: UUID, resident_id: UUID) -> Any | None:
+    """Return one row, voided or not, if its patient is linked to the resident now."""
+    row = data_set._default_manager.filter(id=id).first()
+    linked = row and Link.objects.filter(patient_id=row.patient_id, resident_id=resident_id, undone_at=None)
+    return row if linked and linked.exists() else None
+
+
+def visit_items(row: Any) -> tuple[Item, ...]:
+    """Return what was done in a visit or stay, in the order of time; nothing for rows of another kind."""
+    if type(row) not in (OutpatientEncounter, InpatientStay):
+        return ()
+    arguments = {"patient_id": row.patient_id, "encounter": row.source_key}
+    return tuple(map(item_of, prepared(visit_sql(), arguments)))
+
+
+def parts_of(row: Any) -> dict[type[DataSet], list[Any]]:
+    """Return the details of a row by their data set, in the order the institution sent them.
+
+    They are found among the rows of the same patient, whose index serves every view.
+    """
+    return {
+        part: list(_same_patient(part, row).filter(**{link.name: row.source_key}).order_by("source_key"))
+        for part, link in part_data_sets(type(row)).items()
+    }
+
+
+def _same_patient(data_set: type[DataSet], row: Any) -> QuerySet[Any]:
+    return data_set._default_manager.filter(patient_id=row.patient_id, institution_id=row.institution_id, voided=False)
+
+
+def part_data_sets(head: type[DataSet]) -> Mapping[type[DataSet], PartLink]:
+    """Return the data sets whose rows are details of `head`, with the link that says so."""
+    linked = ((data_set, data_set.part_of()) for data_set in data_sets().values())
+    return {data_set: link for data_set, link in linked if link is not None and link.to is head}
+
+
+def former_versions(record_id: UUID) -> list[FormerVersion]:
+    """Return the former versions of a row, newest first."""
+    return list(FormerVersion.objects.filter(record_id=record_id).order_by("-version"))
+
+
+def by_source_key(data_set: type[DataSet], institution_id: int, source_key: str) -> UUID | None:
+    """Return the id of the row an institution knows by this key."""
+    rows = data_set._default_manager.filter(institution_id=institution_id, source_key=source_key)
+    return rows.values_list("id", flat=True).first()

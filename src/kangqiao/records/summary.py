@@ -1,0 +1,209 @@
+"""What a doctor wants to know before reading: who this is, allergies, diagnoses, drugs in use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from kangqiao.records.health_record.models import ArchiveCover
+from kangqiao.records.medical_record.models import (
+    Allergy,
+    Diagnosis,
+    InpatientStay,
+    OutpatientEncounter,
+    PrescriptionItem,
+)
+from kangqiao.records.population.models import PatientRegistration
+from kangqiao.records.queries import rows_of
+from kangqiao.records.wording import words
+from kangqiao.standards.conditions import CITY_TIME
+from kangqiao.standards.data_set import DataSet
+
+NO_ALLERGY: Final = "1"
+RULED_OUT: Final = "3"
+UNKNOWN_BLOOD: Final = ("3", "4", "5")
+DIAGNOSED_WITHIN: Final = dt.timedelta(days=3 * 365)
+PRESCRIBED_WITHIN: Final = dt.timedelta(days=180)
+MOST_DIAGNOSES: Final = 8
+MOST_DRUGS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AllergyNote:
+    """Something the person does not tolerate, in whose words, and the row that says so."""
+
+    text: str
+    kind: str
+    id: UUID
+    institution_id: int
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the head of the page says beside the name; "" where nobody has told.
+
+    `denied`: somebody asked about allergies and was told that there are none.
+    """
+
+    ethnicity: str
+    blood: str
+    died_at: dt.datetime | None
+    phone: str
+    address: str
+    archive_number: str
+    chronic: tuple[str, ...]
+    allergies: tuple[AllergyNote, ...]
+    denied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisNote:
+    """A disease: how often and where it was diagnosed, first and last."""
+
+    name: str
+    code: str
+    first: dt.datetime
+    last: dt.datetime
+    times: int
+    institutions: int
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class DrugNote:
+    """A drug: how it was last prescribed, and until when that lasts (None: the days were not told)."""
+
+    name: str
+    dosage: str
+    last: dt.datetime
+    until: dt.date | None
+    times: int
+    institution_id: int
+    id: UUID
+
+    def in_use_on(self, day: dt.date) -> bool:
+        """Return whether the last prescription still lasts."""
+        return self.until is not None and self.until >= day
+
+
+def facts_of(patients: Sequence[UUID]) -> Facts:
+    """Return the facts of a person from all institutions, the newest statement of each."""
+    registrations = rows_of(PatientRegistration, patients)
+    covers = rows_of(ArchiveCover, patients, most=10)
+    everyone = [*registrations, *covers]
+    allergies, denied = _allergies(patients, covers)
+    return Facts(
+        ethnicity=_newest(registrations, "ethnicity"),
+        blood=_blood(sorted(everyone, key=lambda row: row.occurred_at, reverse=True)),
+        died_at=next((row.died_at for row in registrations if row.died_at), None),
+        phone=_newest(registrations, "phone"),
+        address=next((_address(row) for row in registrations if _address(row)), ""),
+        archive_number=_newest(covers, "archive_number"),
+        chronic=_chronic(covers),
+        allergies=allergies,
+        denied=denied,
+    )
+
+
+def diagnoses_of(patients: Sequence[UUID], *, now: dt.datetime) -> tuple[DiagnosisNote, ...]:
+    """Return the diseases diagnosed in the last three years, the most recent first; suspected ones are left out."""
+    since = now - DIAGNOSED_WITHIN
+    found: dict[str, list[Diagnosis]] = {}
+    for row in rows_of(Diagnosis, patients):
+        if row.occurred_at >= since and not row.suspected:
+            found.setdefault(row.code or row.code_name, []).append(row)
+    notes = [
+        DiagnosisNote(
+            name=rows[0].code_name,
+            code=rows[0].code or "",
+            first=rows[-1].occurred_at,
+            last=rows[0].occurred_at,
+            times=len({(row.institution_id, row.occurred_at.astimezone(CITY_TIME).date()) for row in rows}),
+            institutions=len({row.institution_id for row in rows}),
+            id=rows[0].id,
+        )
+        for rows in found.values()
+    ]
+    return tuple(notes[:MOST_DIAGNOSES])
+
+
+def drugs_of(patients: Sequence[UUID], *, now: dt.datetime) -> tuple[DrugNote, ...]:
+    """Return the drugs prescribed in the last half year, those in use first."""
+    since, today = now - PRESCRIBED_WITHIN, now.astimezone(CITY_TIME).date()
+    found: dict[str, list[PrescriptionItem]] = {}
+    for row in rows_of(PrescriptionItem, patients):
+        if row.occurred_at >= since:
+            found.setdefault(row.drug_name, []).append(row)
+    notes = [_drug(name, rows) for name, rows in found.items()]
+    return tuple(sorted(notes, key=lambda note: not note.in_use_on(today)))[:MOST_DRUGS]
+
+
+def _drug(name: str, rows: list[PrescriptionItem]) -> DrugNote:
+    last = rows[0]
+    parts = [_said(last, "dose", last.dose_unit), _said(last, "frequency"), _said(last, "route")]
+    day = last.occurred_at.astimezone(CITY_TIME).date()
+    return DrugNote(
+        name=name,
+        dosage=" ".join(filter(None, parts)),
+        last=last.occurred_at,
+        until=None if last.days is None else day + dt.timedelta(days=last.days),
+        times=len(rows),
+        institution_id=last.institution_id,
+        id=last.id,
+    )
+
+
+def _allergies(patients: Sequence[UUID], covers: list[ArchiveCover]) -> tuple[tuple[AllergyNote, ...], bool]:
+    """Return what the allergy rows, the archive and the histories of visits and stays say, each thing once."""
+    notes, denied = [], False
+    for row in rows_of(Allergy, patients):
+        if row.resolved is None and row.certainty != RULED_OUT:
+            severity = _said(row, "severity")
+            notes.append(_note(row, row.allergen_name + (f"（{severity}）" if severity else "")))
+    for cover in covers[:1]:
+        named = [code for code in cover.drug_allergies or () if code != NO_ALLERGY]
+        denied = NO_ALLERGY in (cover.drug_allergies or ())
+        told = [words(ArchiveCover.element("drug_allergies"), [code]) for code in named if code != "5"]
+        notes += [_note(cover, text) for text in (*told, cover.other_allergy) if text]
+    for stay in rows_of(InpatientStay, patients, most=20):
+        notes += [_note(stay, stay.drug_allergies)] if stay.drug_allergies else []
+    for visit in rows_of(OutpatientEncounter, patients, most=50):
+        notes += [_note(visit, visit.allergy_history)] if visit.has_allergy and visit.allergy_history else []
+        denied = denied or visit.has_allergy is False
+    once = {note.text: note for note in reversed(notes)}
+    return tuple(reversed(once.values())), denied
+
+
+def _note(row: Any, text: str) -> AllergyNote:
+    return AllergyNote(text, type(row).word, row.id, row.institution_id, row.occurred_at)
+
+
+def _chronic(covers: list[ArchiveCover]) -> tuple[str, ...]:
+    field: Any = ArchiveCover.element("diseases")
+    codes = next((cover.diseases for cover in covers if cover.diseases), [])
+    return tuple(field.value_set.name(code) for code in codes if code != "1")
+
+
+def _blood(rows: Sequence[Any]) -> str:
+    known = next((row for row in rows if row.abo and row.abo not in UNKNOWN_BLOOD[2:]), None)
+    if known is None:
+        return ""
+    rh = _said(known, "rh") if known.rh and known.rh not in UNKNOWN_BLOOD[:2] else ""
+    return _said(known, "abo") + (f" Rh {rh}" if rh else "")
+
+
+def _newest(rows: Sequence[DataSet], name: str) -> str:
+    return next((said for row in rows if (said := _said(row, name))), "")
+
+
+def _said(row: DataSet, name: str, unit: str | None = None) -> str:
+    said = words(type(row).element(name), getattr(row, name))
+    return f"{said} {unit}" if said and unit else said
+
+
+def _address(row: PatientRegistration) -> str:
+    return "".join(filter(None, (row.city, row.county, row.township, row.village)))
