@@ -116,7 +116,7 @@ class Patient(models.Model):
             models.CheckConstraint(
                 name="patient_key_is_whole",
                 condition=Q(key_type__isnull=True, key_number__isnull=True)
-                | Q(key_type__in=DOCUMENT_CODES, key_number__isnull=False),
+                | Q(key_type__isnull=False, key_type__in=DOCUMENT_CODES, key_number__isnull=False),
             ),
         ]
 

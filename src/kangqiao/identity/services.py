@@ -8,10 +8,18 @@ from typing import Any, Final, LiteralString, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db import connection as django_connection
+from django.db import transaction
+from django.utils import timezone
 from psycopg import Connection, Cursor, sql
 
 from kangqiao.identity import statements
+from kangqiao.identity.errors import AlreadyLinked, LinkUndone, NothingToUndo, ReasonMissing, ResidentMerged
+from kangqiao.identity.models import Link, Patient, Resident
 from kangqiao.infra.ids import uuid7
+from kangqiao.trust.actions import Action
+from kangqiao.trust.actors import Actor
+from kangqiao.trust.audit import record_act
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 FEW: Final = 1000
@@ -152,6 +160,93 @@ def register_patients(
     if changed:
         run.count(statements.FOLLOW_PATIENTS)
     return Registered(created, changed, linked, undone, residents)
+
+
+def link_patient(
+    *, patient_id: UUID, resident_id: UUID, score: float, actor: Actor, reason: Link.Reason = Link.Reason.MANUAL
+) -> Link:
+    """Link the patient to the resident instead of the one it is linked to, and return the new link.
+
+    `score` is the probability, 0 to 1, that the two are one person. Raises `AlreadyLinked`, `ResidentMerged`.
+    """
+    with transaction.atomic():
+        patient = Patient.objects.select_for_update().get(id=patient_id)
+        current = Link.objects.get(patient=patient, undone_at=None)
+        if current.resident_id == resident_id:
+            raise AlreadyLinked
+        locked = Resident.objects.select_for_update().order_by("id").in_bulk([resident_id, current.resident_id])
+        resident, left = locked[resident_id], locked[current.resident_id]
+        if resident.state == Resident.State.MERGED:
+            raise ResidentMerged
+        _end(current, "改为关联其他居民", actor)
+        link = Link.objects.create(patient=patient, resident=resident, reason=reason, score=score, actor_id=actor.id)
+        _merge_if_left(left, into=resident)
+        _follow_patients(current.resident_id)
+        record_act(
+            actor=actor,
+            action=Action.PATIENT_LINK,
+            resident_id=resident.id,
+            patient_id=patient.id,
+            object_kind="link",
+            object_id=link.id,
+            detail={"instead_of": str(current.id)},
+        )
+    return link
+
+
+def undo_link(*, link_id: UUID, reason: str, actor: Actor) -> Link:
+    """Undo a current link: the patient is its own resident again, 待核. Return the new link to itself.
+
+    Raises `ReasonMissing`, `LinkUndone`, `NothingToUndo`.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    with transaction.atomic():
+        patient = Patient.objects.select_for_update().get(links=link_id)
+        link = Link.objects.get(id=link_id)
+        if link.undone_at is not None:
+            raise LinkUndone
+        if link.reason == Link.Reason.OWN:
+            raise NothingToUndo
+        _end(link, reason.strip(), actor)
+        own, _ = Resident.objects.update_or_create(
+            id=patient.id,
+            defaults={
+                "name": patient.name,
+                "sex": patient.sex,
+                "birth_date": patient.birth_date,
+                "state": Resident.State.PENDING,
+                "merged_into": None,
+            },
+        )
+        again = Link.objects.create(patient=patient, resident=own, reason=Link.Reason.OWN, actor_id=actor.id)
+        _follow_patients(link.resident_id)
+        record_act(
+            actor=actor,
+            action=Action.PATIENT_UNLINK,
+            resident_id=link.resident_id,
+            patient_id=patient.id,
+            object_kind="link",
+            object_id=link.id,
+        )
+    return again
+
+
+def _end(link: Link, reason: str, actor: Actor) -> None:
+    link.undone_at, link.undone_by, link.undone_reason = timezone.now(), actor.id, reason
+    link.save(update_fields=["undone_at", "undone_by", "undone_reason"])
+
+
+def _merge_if_left(left: Resident, *, into: Resident) -> None:
+    """Mark the own resident that a patient has left as merged, unless others are linked to it."""
+    if left.state == Resident.State.PENDING and not left.links.filter(undone_at=None).exists():
+        left.state, left.merged_into = Resident.State.MERGED, into
+        left.save(update_fields=["state", "merged_into"])
+
+
+def _follow_patients(resident_id: UUID) -> None:
+    with django_connection.cursor() as cursor:
+        cursor.execute(statements.FOLLOW_PATIENTS_OF_ONE, {"resident_id": resident_id})
 
 
 class _Run:

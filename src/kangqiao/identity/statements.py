@@ -229,7 +229,8 @@ SELECT {_new_id("links")}, arrival.patient_id, coalesce(identifier.resident_id, 
 LOCK_LEFT_RESIDENTS: Final = """
 SELECT count(*) FROM (
     SELECT FROM identity_resident resident
-     WHERE resident.id IN (SELECT resident_id FROM identity_left) ORDER BY resident.id FOR UPDATE
+     WHERE resident.id IN (SELECT resident_id FROM identity_left) AND resident.state = 'pending'
+     ORDER BY resident.id FOR UPDATE
 ) locked
 """
 """First the locks, then in a new statement what is true under them: somebody may be linking to such a resident."""
@@ -280,3 +281,4 @@ FOLLOW_PATIENTS: Final = _FOLLOW.format(
 """A resident is called what the patient linked first is called; sex and birth date of a citizen come of the number."""
 
 FOLLOW_PATIENTS_OF_ONE: Final = _FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id")
+"""The same for one resident, when people link or undo by hand."""
