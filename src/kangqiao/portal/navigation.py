@@ -31,6 +31,14 @@ HOME = Destination("", "工作台", "", "home", "portal:home", Permission.SESSIO
 
 DESTINATIONS: tuple[Destination, ...] = (
     Destination(
+        "数据接入",
+        "数据标准",
+        "数据集、数据元、值域，下载填报模板和接口说明",
+        "book",
+        "portal:standards",
+        Permission.CONTRACT_READ,
+    ),
+    Destination(
         "系统管理",
         "账号管理",
         "新建、停用账号，重置密码",

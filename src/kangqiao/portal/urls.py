@@ -1,6 +1,6 @@
 """The portal's routes."""
 
-from django.urls import path
+from django.urls import include, path
 
 from kangqiao.portal.views import accounts, audit, home, session, tokens
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("sign-in", session.sign_in_page, name="sign-in"),
     path("sign-out", session.sign_out, name="sign-out"),
     path("password", session.password, name="password"),
+    path("standards/", include("kangqiao.portal.standards.urls")),
     path("audit", audit.audit, name="audit"),
     path("audit.xlsx", audit.audit_export, name="audit-export"),
     path("accounts", accounts.accounts, name="accounts"),
