@@ -25,7 +25,7 @@ Report = Callable[[str], None]
 
 def pause_before_restart(deaths: int) -> float:
     """Return the seconds to wait before the restart after `deaths` deaths in a row: 1, 2, 4 … at most 30."""
-    return min(2.0 ** (deaths - 1), LONGEST_PAUSE)
+    return min(2.0 ** min(deaths - 1, 10), LONGEST_PAUSE)
 
 
 class Child:
