@@ -27,7 +27,7 @@ format: setup
 	$(VENV)/bin/ruff check --fix .
 
 bench: setup
-	$(PYTHON) -m bench
+	@set -e; for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
 
 setup: $(PACKAGES) $(ASSETS)
 
