@@ -178,6 +178,7 @@ class Migration(migrations.Migration):
                     models.Q(
                         ("key_number__isnull", False),
                         ("key_type__in", ["01", "02", "03", "04", "05", "06", "07", "99"]),
+                        ("key_type__isnull", False),
                     ),
                     _connector="OR",
                 ),
