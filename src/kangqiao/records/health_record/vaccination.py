@@ -1,5 +1,6 @@
 """Immunization."""
 
+from kangqiao.standards import fhir as r4
 from kangqiao.standards.conditions import Rule, missing, not_before
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Count, Date, Moment, Quantity, Text
@@ -39,6 +40,23 @@ class Vaccination(Record):
     ]
     headline = "{vaccine_name} 第 {dose_number} 剂 批号 {lot}"
     panel = table(vaccinated, vaccine, dose_number, lot, place)
+    fhir = r4.resource(
+        "Immunization",
+        patient="patient",
+        refused=(r4.refuse("status", "not-done", message="没有接种（not-done），不是接种记录"),),
+        vaccine=r4.concept("vaccineCode", systems=r4.ATC),
+        dose_number=r4.text("protocolApplied.doseNumberPositiveInt"),
+        vaccinated=r4.moment("occurrenceDateTime"),
+        lot=r4.text("lotNumber"),
+        maker=r4.organization("manufacturer"),
+        expires=r4.day("expirationDate"),
+        amount=r4.amount("doseQuantity", unit="mL"),
+        site=r4.coded("site", to={"LA": "1", "RA": "2", "LT": "3", "RT": "4"}, otherwise="9"),
+        route=r4.coded("route", to={"IM": "403", "SQ": "401", "ID": "402", "IDINJ": "402", "PO": "1"}),
+        funding=r4.coded("fundingSource", to={"public": "1", "private": "2"}),
+        place=r4.organization("location"),
+        vaccinator=r4.person("performer.actor"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "预防接种"

@@ -1,9 +1,15 @@
 """Visits and stays, and the diagnoses made in them."""
 
+from kangqiao.standards import fhir as r4
 from kangqiao.standards.conditions import Rule, among, every, missing, not_before, not_less, present, yes
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Count, Flag, Moment, Money, Quantity, Text
 from kangqiao.standards.panels import table
+
+INPATIENT = ("IMP", "ACUTE", "NONAC", "SS")
+"""Classes of FHIR encounters (v3-ActCode) that are stays."""
+
+NOT_BEGUN = (r4.refuse("status", "planned", message="就诊尚未开始（planned），开始后再报送"),)
 
 
 class EncounterRecord(Record):
@@ -56,6 +62,19 @@ class OutpatientEncounter(Record):
     ]
     headline = "{kind} {department} {chief_complaint}"
     panel = table(visited, kind, department, chief_complaint, doctor)
+    fhir = r4.resource(
+        "Encounter",
+        when=r4.no(r4.among("class", *INPATIENT)),
+        refused=NOT_BEGUN,
+        voided=r4.among("status", "cancelled"),
+        number=r4.identifier(),
+        kind=r4.coded("class", to={"AMB": "1", "EMER": "2"}, otherwise="9"),
+        visited=r4.moment("period.start"),
+        ended=r4.moment("period.end"),
+        department=r4.wording("serviceType"),
+        chief_complaint=r4.joined("reasonCode"),
+        doctor=r4.person("participant.individual"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "门急诊就诊"
@@ -124,6 +143,24 @@ class InpatientStay(Record):
     ]
     headline = "{admission_department} {admitted} 至 {discharged} {leaving}"
     panel = table(admitted, discharged, admission_department, days, leaving, total_cost)
+    fhir = r4.resource(
+        "Encounter",
+        when=r4.among("class", *INPATIENT),
+        refused=NOT_BEGUN,
+        voided=r4.among("status", "cancelled"),
+        number=r4.identifier(),
+        admitted=r4.moment("period.start"),
+        route=r4.coded("hospitalization.admitSource", to={"emd": "1", "outp": "2", "hosp-trans": "3"}, otherwise="9"),
+        admission_department=r4.wording("serviceType"),
+        discharged=r4.moment("period.end"),
+        leaving=r4.coded(
+            "hospitalization.dischargeDisposition",
+            to={"home": "1", "alt-home": "1", "other-hcf": "2", "aadvice": "4", "exp": "5"},
+            otherwise="9",
+        ),
+        chief_complaint=r4.joined("reasonCode"),
+        attending_doctor=r4.person("participant.individual"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "住院"
@@ -152,6 +189,19 @@ class Diagnosis(EncounterRecord):
     rules = [not_before(diagnosed, onset)]
     headline = "{role} {code_name} {code}"
     panel = table(diagnosed, role, code, outcome, department)
+    fhir = r4.resource(
+        "Condition",
+        voided=r4.among("verificationStatus", "refuted"),
+        role=r4.fixed("9"),
+        code=r4.concept("code", systems=r4.ICD_10),
+        diagnosed=r4.moment("recordedDate", instead=("onsetDateTime", "onsetPeriod.start")),
+        onset=r4.moment("onsetDateTime", "onsetPeriod.start"),
+        suspected=r4.coded(
+            "verificationStatus", to={"unconfirmed": "T", "provisional": "T", "differential": "T", "confirmed": "F"}
+        ),
+        doctor=r4.person("asserter", "recorder"),
+        encounter=r4.encounter("encounter"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "诊断"

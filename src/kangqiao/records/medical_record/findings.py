@@ -1,10 +1,70 @@
 """What was measured, seen and found: laboratory, examinations, vital signs, allergies."""
 
 from kangqiao.records.medical_record.encounters import EncounterRecord
+from kangqiao.standards import fhir as r4
 from kangqiao.standards.conditions import Rule, every, missing, not_before, not_less
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Date, Flag, Link, Moment, Quantity, Text
 from kangqiao.standards.panels import curve, table
+
+LABORATORY_SECTIONS = ("LAB", "laboratory", "BG", "BLB", "CG", "CH", "HM", "IMM", "MB", "MCB", "MYC", "SR", "TX", "VR")
+"""Sections of HL7 table 0074 that are laboratories, and the observation category."""
+
+LABORATORY_REPORT = r4.either(
+    r4.among("category", *LABORATORY_SECTIONS), r4.every(r4.no(r4.present("category")), r4.present("specimen"))
+)
+SCORE = r4.among("valueQuantity", "{score}")
+LABORATORY = r4.either(
+    r4.among("category", "laboratory"),
+    r4.every(
+        r4.no(r4.present("category")),
+        r4.either(
+            r4.listed(LABORATORY_REPORT),
+            r4.present("specimen"),
+            r4.in_value_set("code", "lab-item"),
+            r4.every(r4.present("referenceRange"), r4.present("valueQuantity"), r4.no(SCORE)),
+        ),
+    ),
+)
+"""An Observation is laboratory work when it says so. Where it says nothing, its report tells, its specimen, its code,
+or a measured quantity that is held against a reference range."""
+
+SAMPLED = r4.moment("effectiveDateTime", "effectiveInstant", "effectivePeriod.start", "^effectiveDateTime")
+REPORTED = r4.moment(
+    "issued", "^issued", instead=("effectiveDateTime", "effectiveInstant", "effectivePeriod.end", "^effectiveDateTime")
+)
+ABNORMAL = {code: code for code in ("N", "H", "L", "HH", "LL", "A", "AA")}
+CRITICAL = {"HH": "T", "LL": "T", "AA": "T"}
+
+NO_RESULT = r4.refuse_when(r4.no(r4.has_result), "value", "没有结果：value 与 component 都没有值")
+
+MODALITIES = {
+    **{"CT": "CT", "NMR": "MR", "RX": "DR", "RUS": "US", "OUS": "US", "VUS": "US", "CUS": "US", "EC": "ECG"},
+    **{"EN": "EEG", "PF": "LF", "NMS": "NM", "PAT": "PA", "SP": "PA", "CP": "PA"},
+}
+"""Sections of HL7 table 0074 that tell the kind of an examination."""
+
+VITALS = {
+    "temperature": ("Cel", ("8310-5", "8331-1")),
+    "pulse": ("/min", ("8893-0", "8889-8")),
+    "heart_rate": ("/min", ("8867-4",)),
+    "respiration": ("/min", ("9279-1",)),
+    "systolic": ("mm[Hg]", ("8480-6",)),
+    "diastolic": ("mm[Hg]", ("8462-4",)),
+    "oxygen": ("%", ("2708-6", "59408-5")),
+    "height": ("cm", ("8302-2", "8306-3")),
+    "weight": ("kg", ("29463-7", "3141-9")),
+    "bmi": ("kg/m2", ("39156-5",)),
+    "head": ("cm", ("9843-4",)),
+    "waist": ("cm", ("8280-0", "56086-2")),
+    "glucose": ("mmol/L", ("14743-9",)),
+}
+"""Column → (our unit as UCUM writes it, LOINC codes of what it holds)."""
+
+VITAL_CODES = ("85354-9", *(code for _, codes in VITALS.values() for code in codes))
+
+NO_KNOWN_ALLERGY = ("716186003", "409137002", "716184000", "429625007", "428607008", "428197003")
+"""SNOMED CT codes by which FHIR says that no allergy is known."""
 
 
 class LabReport(EncounterRecord):
@@ -44,6 +104,40 @@ class LabReport(EncounterRecord):
     ]
     headline = "{subject} {specimen} {conclusion}"
     panel = table(reported, subject, specimen, applying_department, reviewer)
+    fhir = (
+        r4.resource(
+            "DiagnosticReport",
+            when=LABORATORY_REPORT,
+            voided=r4.among("status", "cancelled"),
+            adopts="result",
+            number=r4.identifier(),
+            category=r4.wording("category"),
+            subject=r4.wording("code"),
+            specimen=r4.wording("specimen"),
+            sampled=r4.moment("effectiveDateTime", "effectivePeriod.start"),
+            reported=r4.moment("issued", instead=("effectiveDateTime", "effectivePeriod.end")),
+            conclusion=r4.joined("conclusion", "conclusionCode"),
+            laboratory=r4.organization("performer"),
+            reporter=r4.person("resultsInterpreter", "performer"),
+            encounter=r4.encounter("encounter"),
+        ),
+        # An analyte sent without its report is a report of one; a panel is a report of its members.
+        r4.resource(
+            "Observation",
+            when=r4.every(LABORATORY, r4.either(r4.no(r4.listed()), r4.present("hasMember"))),
+            voided=r4.among("status", "cancelled"),
+            adopts="hasMember",
+            number=r4.identifier(),
+            subject=r4.wording("code"),
+            specimen=r4.wording("specimen"),
+            sampled=SAMPLED,
+            reported=REPORTED,
+            laboratory=r4.organization("performer"),
+            reporter=r4.person("performer"),
+            note=r4.joined("note"),
+            encounter=r4.encounter("encounter"),
+        ),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "检验报告"
@@ -79,6 +173,46 @@ class LabResult(Record):
     rules = [not_before(reported, sampled), not_less(high, low)]
     headline = "{item_name} {quantity} {quantity_unit} {text} {abnormal}"
     panel = curve(quantity, over=reported, group=item, low=low, high=high)
+    fhir = (
+        r4.resource(
+            "Observation",
+            when=r4.every(
+                LABORATORY, r4.either(r4.has_value, r4.no(r4.either(r4.has_result, r4.present("hasMember"))))
+            ),
+            refused=(NO_RESULT,),
+            voided=r4.among("status", "cancelled"),
+            report=r4.report_key(),
+            item=r4.concept("code", systems=r4.LOINC),
+            method=r4.wording("method"),
+            quantity=r4.measure("valueQuantity"),
+            text=r4.value(),
+            low=r4.text("referenceRange.low.value"),
+            high=r4.text("referenceRange.high.value"),
+            reference=r4.joined("referenceRange.text"),
+            abnormal=r4.coded("interpretation", to=ABNORMAL),
+            critical=r4.coded("interpretation", to=CRITICAL),
+            susceptibility=r4.coded("interpretation", to={"R": "1", "S": "2"}),
+            sampled=SAMPLED,
+            reported=REPORTED,
+        ),
+        r4.resource(
+            "Observation",
+            when=r4.every(LABORATORY, r4.present("component")),
+            each="component",
+            voided=r4.among("status", "cancelled"),
+            report=r4.report_key(),
+            item=r4.concept(".code", systems=r4.LOINC),
+            quantity=r4.measure(".valueQuantity"),
+            text=r4.value(relative=True),
+            low=r4.text(".referenceRange.low.value"),
+            high=r4.text(".referenceRange.high.value"),
+            reference=r4.joined(".referenceRange.text"),
+            abnormal=r4.coded(".interpretation", to=ABNORMAL),
+            critical=r4.coded(".interpretation", to=CRITICAL),
+            sampled=SAMPLED,
+            reported=REPORTED,
+        ),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "检验结果"
@@ -128,6 +262,21 @@ class ExamReport(EncounterRecord):
     ]
     headline = "{item_name} {impression}"
     panel = table(reported, modality, item, impression, reviewer)
+    fhir = r4.resource(
+        "DiagnosticReport",
+        when=r4.no(LABORATORY_REPORT),
+        voided=r4.among("status", "cancelled"),
+        number=r4.identifier(),
+        modality=r4.coded("category", to=MODALITIES, otherwise="OT"),
+        category=r4.wording("category"),
+        item=r4.concept("code"),
+        examined=r4.moment("effectiveDateTime", "effectivePeriod.start"),
+        reported=r4.moment("issued", instead=("effectiveDateTime", "effectivePeriod.end")),
+        impression=r4.joined("conclusion", "conclusionCode"),
+        place=r4.organization("performer"),
+        reporter=r4.person("resultsInterpreter", "performer"),
+        encounter=r4.encounter("encounter"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "检查报告"
@@ -164,6 +313,25 @@ class VitalSigns(EncounterRecord):
     rules = [not_less(systolic, diastolic)]
     headline = "血压 {systolic}/{diastolic} 体温 {temperature} 脉率 {pulse} 体重 {weight}"
     panel = curve(systolic, diastolic, over=measured)
+    fhir = r4.resource(
+        "Observation",
+        when=r4.no(LABORATORY),
+        refused=(
+            NO_RESULT,
+            r4.refuse_when(
+                r4.every(r4.no(r4.present("category")), r4.no(r4.among("code", *VITAL_CODES))),
+                "category",
+                "缺少 category，无法判断是检验（laboratory）、体征（vital-signs）还是其他观察，请补充后重报",
+            ),
+        ),
+        voided=r4.among("status", "cancelled"),
+        measured=r4.moment("effectiveDateTime", "effectiveInstant", "effectivePeriod.start", instead=("issued",)),
+        **{column: r4.measured(*loinc, unit=unit) for column, (unit, loinc) in VITALS.items()},
+        other_item=r4.if_missing(VITALS, r4.wording("code")),
+        other_result=r4.if_missing(VITALS, r4.result()),
+        nurse=r4.person("performer"),
+        encounter=r4.encounter("encounter"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "体征"
@@ -190,6 +358,25 @@ class Allergy(EncounterRecord):
     rules = [not_before(recorded, onset), not_before(resolved, onset)]
     headline = "{allergen_name} {reaction} {severity}"
     panel = table(recorded, category, allergen, reaction, severity)
+    fhir = r4.resource(
+        "AllergyIntolerance",
+        patient="patient",
+        refused=(
+            r4.refuse("code", *NO_KNOWN_ALLERGY, message="“无已知过敏”不是一条过敏记录，请在就诊的过敏史标志中报送"),
+        ),
+        category=r4.coded("category", to={"medication": "1", "food": "2", "environment": "3"}, otherwise="9"),
+        allergen=r4.concept("code"),
+        reaction=r4.joined("reaction.manifestation", "reaction.description"),
+        severity=r4.coded("reaction.severity", to={"mild": "1", "moderate": "2", "severe": "3"}),
+        certainty=r4.coded(
+            "verificationStatus", to={"confirmed": "1", "unconfirmed": "2", "presumed": "2", "refuted": "3"}
+        ),
+        onset=r4.day("onsetDateTime", "onsetPeriod.start"),
+        recorded=r4.moment("recordedDate", instead=("onsetDateTime",)),
+        note=r4.joined("note"),
+        recorder=r4.person("recorder", "asserter"),
+        encounter=r4.encounter("encounter"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "过敏"

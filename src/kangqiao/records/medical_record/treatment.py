@@ -1,10 +1,24 @@
 """What was prescribed, ordered and operated."""
 
 from kangqiao.records.medical_record.encounters import EncounterRecord
+from kangqiao.standards import fhir as r4
 from kangqiao.standards.conditions import Rule, among, every, missing, not_before, yes
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Count, Flag, Link, Moment, Money, Quantity, Text
 from kangqiao.standards.panels import table
+
+NO_PRESCRIPTION = (
+    r4.refuse("intent", "proposal", "plan", message="intent 为建议或计划，不是处方，请在开立后报送"),
+    r4.refuse("status", "draft", message="处方还是草稿（draft），请在开立后报送"),
+)
+
+ROUTES = {
+    **{"26643006": "1", "PO": "1", "37161004": "2", "PR": "2", "37839007": "3", "SL": "3"},
+    **{"34206005": "401", "SQ": "401", "372464004": "402", "ID": "402", "78421000": "403", "255559005": "403"},
+    **{"IM": "403", "47625008": "404", "IV": "404", "IVINJ": "404", "446406008": "5", "IPINHL": "5"},
+    **{"16857009": "605", "54485002": "607", "46713006": "608", "6064005": "6", "359540000": "6"},
+}
+"""Routes of SNOMED CT and HL7 v3, and their code in CV06.00.102."""
 
 
 class Prescription(EncounterRecord):
@@ -40,6 +54,18 @@ class Prescription(EncounterRecord):
     ]
     headline = "{kind} {department} {diagnosis}"
     panel = table(prescribed, kind, department, diagnosis, doctor, amount)
+    fhir = r4.resource(
+        "MedicationRequest",
+        refused=NO_PRESCRIPTION,
+        voided=r4.among("status", "cancelled"),
+        number=r4.identifier(),
+        kind=r4.fixed("9"),
+        prescribed=r4.moment("authoredOn"),
+        diagnosis=r4.joined("reasonCode"),
+        doctor=r4.person("requester"),
+        note=r4.joined("note"),
+        encounter=r4.encounter("encounter"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "处方"
@@ -77,6 +103,21 @@ class PrescriptionItem(Record):
     ]
     headline = "{drug_name} {specification} {dose} {dose_unit} {frequency} {route}"
     panel = table(drug, specification, dose, frequency, route, days, quantity, amount)
+    fhir = r4.resource(
+        "MedicationRequest",
+        refused=NO_PRESCRIPTION,
+        voided=r4.among("status", "cancelled"),
+        prescription=r4.own_key(),
+        prescribed=r4.moment("authoredOn"),
+        group=r4.text("groupIdentifier.value"),
+        drug=r4.concept("medicationCodeableConcept", "medicationReference", systems=r4.ATC),
+        dose=r4.measure("dosageInstruction.doseAndRate.doseQuantity"),
+        frequency=r4.frequency("dosageInstruction.timing"),
+        route=r4.coded("dosageInstruction.route", to=ROUTES),
+        usage=r4.joined("dosageInstruction.text"),
+        days=r4.amount("dispenseRequest.expectedSupplyDuration", unit="d"),
+        quantity=r4.measure("dispenseRequest.quantity"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "处方明细"
@@ -180,6 +221,16 @@ class Operation(EncounterRecord):
     ]
     headline = "{code_name} {level} {surgeon}"
     panel = table(begun, code, level, incision, healing, surgeon)
+    fhir = r4.resource(
+        "Procedure",
+        refused=(r4.refuse("status", "not-done", "preparation", message="手术或操作没有实施，不是手术记录"),),
+        code=r4.concept("code", systems=r4.ICD_9_CM_3),
+        begun=r4.moment("performedDateTime", "performedPeriod.start"),
+        ended=r4.moment("performedPeriod.end"),
+        site=r4.joined("bodySite"),
+        surgeon=r4.person("performer.actor"),
+        encounter=r4.encounter("encounter"),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "手术"

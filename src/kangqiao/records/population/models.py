@@ -1,9 +1,13 @@
 """The population database (全员人口): how an institution knows its patients."""
 
+from kangqiao.standards import fhir as r4
 from kangqiao.standards.conditions import Rule, missing, not_before, present, together
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Date, Moment, Text
 from kangqiao.standards.panels import table
+
+DOCUMENT_KINDS = {"2.16.156.10011.1.3": "01", "NNCHN": "01", "PPN": "03"}
+"""Identity documents among FHIR identifiers, by OID (WS/T 500) or HL7 table 0203, and their code in CV02.01.101."""
 
 
 class PatientRegistration(Record):
@@ -58,6 +62,34 @@ class PatientRegistration(Record):
     ]
     headline = "{name} {sex} {birth_date}"
     panel = table(document_type, document_number, phone, township, village, insurance, registered_at)
+    fhir = r4.resource(
+        "Patient",
+        patient=None,
+        refused=(
+            r4.refuse_when(
+                r4.has_extension("http://hl7.org/fhir/StructureDefinition/patient-animal"),
+                "extension",
+                "该患者是动物，不登记为居民",
+            ),
+        ),
+        document_type=r4.document_type(DOCUMENT_KINDS),
+        document_number=r4.identifier(*DOCUMENT_KINDS),
+        health_card=r4.identifier("2.16.156.10011.1.19"),
+        archive_number=r4.identifier("2.16.156.10011.1.2"),
+        name=r4.person("name"),
+        sex=r4.coded("gender", to={"male": "1", "female": "2", "unknown": "0"}, otherwise="9", absent="9"),
+        birth_date=r4.day("birthDate"),
+        marital=r4.coded("maritalStatus", to={"S": "10", "M": "20", "W": "30", "D": "40"}, otherwise="90"),
+        phone=r4.phone("telecom"),
+        province=r4.text("address.state"),
+        city=r4.text("address.city"),
+        county=r4.text("address.district"),
+        house=r4.text("address.line"),
+        contact_name=r4.person("contact.name"),
+        contact_phone=r4.phone("contact.telecom"),
+        died_at=r4.moment("deceasedDateTime"),
+        registered_at=r4.or_receipt(r4.moment("identifier.period.start", "meta.lastUpdated")),
+    )
 
     class Meta(Record.Meta):
         verbose_name = "患者基本信息"

@@ -1,0 +1,73 @@
+"""The gate for one resource: its rows are judged like those of a file, what it says is told in FHIR's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kangqiao.formats.fhir.mapping import Mapped, Problem, Row
+from kangqiao.standards.checks import Check
+from kangqiao.standards.data_set import DataSet
+from kangqiao.standards.validation import check_row
+
+_ISSUE_TYPES = {
+    "required": "required",
+    "format": "value",
+    "range": "value",
+    "length": "too-long",
+    "value-set": "code-invalid",
+    "name": "code-invalid",
+    "uncoded": "code-invalid",
+    "future": "business-rule",
+}
+"""A check's word → FHIR issue type; relations between fields are invariants."""
+
+
+@dataclass(slots=True)
+class Judged:
+    """One accepted row as typed values by column; ``by_receipt`` are the columns filled with the time of receipt."""
+
+    data_set: type[DataSet]
+    values: dict[str, Any]
+    by_receipt: list[str]
+
+
+def judge(mapped: Mapped, *, institution_id: int, received_at: datetime) -> tuple[list[Judged], list[Problem]]:
+    """Return the rows as values and everything there is to say; rows hold only where no problem is an error."""
+    problems, rows = list(mapped.problems), []
+    for row in mapped.rows:
+        row.cells["institution_code"] = str(institution_id)  # the sender is known by its token
+        checked = check_row(row.data_set, row.cells, institution_id=institution_id, received_at=received_at)
+        problems += _problems(row, checked.failed)
+        rows.append(Judged(row.data_set, checked.values, row.reading.by_receipt))
+    return rows, list(dict.fromkeys(problems)) if problems else problems
+
+
+def _problems(row: Row, failed: tuple[Check, ...]) -> list[Problem]:
+    reading, declared = row.reading, row.declaration
+    found = [
+        Problem("warning", "informational", message, f"{declared.type}.{path.lstrip('.^')}")
+        for path, message in reading.warnings
+    ]
+    partial = dict(reading.partial) if reading.partial else {}
+    for check in failed:
+        message = check.message
+        if check.word == "required" and check.column in partial:
+            message = f"“{_title(row, check.column)}”只精确到{_precision(partial.pop(check.column)[1])}，入库须精确到日"
+        code = _ISSUE_TYPES.get(check.word, "invariant")
+        element = f"{row.data_set.word}.{check.column}"
+        found.append(Problem(check.severity, code, message, declared.path_of(check.column), element))
+    for column, (path, text) in partial.items():
+        message = f"“{_title(row, column)}”只精确到{_precision(text)}，未采用"
+        element = f"{row.data_set.word}.{column}"
+        found.append(Problem("warning", "value", message, f"{declared.type}.{path.lstrip('.^')}", element))
+    return found
+
+
+def _title(row: Row, column: str) -> str:
+    return row.data_set.element(column).title
+
+
+def _precision(text: str) -> str:
+    return "年" if len(text) == 4 else "年月"
