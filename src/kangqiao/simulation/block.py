@@ -1,0 +1,136 @@
+"""One block of people from birth to paper: everything the hospitals write down about them, mistakes included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kangqiao.simulation.archives import archive_covers
+from kangqiao.simulation.bedside import vital_signs
+from kangqiao.simulation.calendar import Calendar
+from kangqiao.simulation.charges import Lines, bill, visit_fees
+from kangqiao.simulation.checkups import checkups
+from kangqiao.simulation.defects import Planted, plant
+from kangqiao.simulation.draws import stream
+from kangqiao.simulation.encounters import diagnoses, inpatient_stays, outpatient_encounters
+from kangqiao.simulation.follow_ups import diabetes_follow_ups, hypertension_follow_ups
+from kangqiao.simulation.illness import Health, examine, live
+from kangqiao.simulation.imaging import examinations
+from kangqiao.simulation.immunization import vaccinations
+from kangqiao.simulation.institutions import Institutions
+from kangqiao.simulation.laboratory import reports
+from kangqiao.simulation.life import Life
+from kangqiao.simulation.people import People
+from kangqiao.simulation.pharmacy import prescriptions
+from kangqiao.simulation.places import Places, Township
+from kangqiao.simulation.registration import Patients, allergies, patients, registrations
+from kangqiao.simulation.sheets import Sheet
+from kangqiao.simulation.visits import visit
+from kangqiao.simulation.wards import operations, orders
+
+DATA_SETS = (
+    "patient-registration",
+    "outpatient-encounter",
+    "inpatient-stay",
+    "diagnosis",
+    "prescription",
+    "prescription-item",
+    "medical-order",
+    "operation",
+    "lab-report",
+    "lab-result",
+    "exam-report",
+    "vital-signs",
+    "allergy",
+    "charge",
+    "charge-item",
+    "archive-cover",
+    "physical-examination",
+    "hypertension-follow-up",
+    "diabetes-follow-up",
+    "vaccination",
+)
+BLOCK = 8_192
+"""People lived through at once; smaller blocks only cost time, larger ones memory."""
+
+
+@dataclass(frozen=True)
+class City:
+    """What every block needs to know: the same for all, so that blocks can be lived through in any order.
+
+    rates  (institutions, lines of defects.csv): how often each institution errs
+    """
+
+    seed: int
+    places: Places
+    calendar: Calendar
+    institutions: Institutions
+    rates: np.ndarray
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a block leaves behind: sheets with their defects, and who is who."""
+
+    people: People
+    health: Health
+    patients: Patients
+    planted: list[Planted]
+
+
+def live_through(city: City, township: Township, number: int, people: People) -> Block:
+    """Return everything written down about a block of a township's people, with defects and the truth."""
+    random = stream(city.seed, "block", township.number, number)
+    border = city.places.counties["border"][township.county] == "1"
+    health = examine(random, people, city.calendar)
+    catchment = city.institutions.catchment(township)
+    visits = visit(
+        random,
+        people=people,
+        episodes=live(random, health, city.calendar, border=border),
+        institutions=city.institutions,
+        catchment=catchment,
+        calendar=city.calendar,
+    )
+    life = Life(city.places, township, city.calendar, city.institutions, people, health, visits, random)
+    care, known = _written(life, catchment)
+    lots = stream(city.seed, "defects", township.number, number)
+    end = (city.calendar.last + 1).astype("datetime64[s]")
+    planted = [plant(_in_time(sheet, end), lots, city.rates, city.calendar) for sheet in care if len(sheet)]
+    return Block(people, health, known, planted)
+
+
+def _written(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], Patients]:
+    """Return every sheet, patients' registrations first."""
+    drugs, laboratory, images = prescriptions(life), reports(life), examinations(life)
+    ordered, operated = orders(life), operations(life)
+    lines = Lines.joined([visit_fees(life), drugs[1], laboratory[1], images[1], ordered[1], operated[1]])
+    charged, cost, own = bill(life, lines)
+    public = [
+        archive_covers(life, catchment),
+        checkups(life, catchment),
+        hypertension_follow_ups(life, catchment),
+        diabetes_follow_ups(life, catchment),
+        vaccinations(life, catchment),
+    ]
+    known = patients(life, public)
+    clinical = [
+        outpatient_encounters(life),
+        inpatient_stays(life, cost, own),
+        diagnoses(life),
+        *drugs[0],
+        *ordered[0],
+        *operated[0],
+        *laboratory[0],
+        *images[0],
+        vital_signs(life),
+        allergies(life, known),
+        *charged,
+    ]
+    return [registrations(life, known), *clinical, *public], known
+
+
+def _in_time(sheet: Sheet, end: np.datetime64) -> Sheet:
+    """No row is revised after the last night."""
+    return replace(sheet, revised=np.minimum(sheet.revised, end))

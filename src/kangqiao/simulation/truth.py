@@ -1,0 +1,110 @@
+"""The truth beside the data, for tests and benchmarks to score against: who is who, and every planted defect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kangqiao.simulation.block import Block, City
+from kangqiao.simulation.defects import Planted
+from kangqiao.simulation.deliveries import Delivery
+from kangqiao.simulation.facts import facts
+from kangqiao.simulation.illness import NEVER, conditions
+from kangqiao.simulation.places import Township
+from kangqiao.simulation.sheets import Pick, digits, text_of
+from kangqiao.simulation.wire import PATIENT_DIGITS
+
+RESIDENTS, PATIENTS, DEFECTS = "residents", "patients", "defects"
+"""Folders of Parquet parts.
+
+residents   resident, name, sex, birth_date, died, id_number, passport, ethnicity, county, township, village,
+            household (text), mother (resident, -1 unknown), conditions (joined by |)
+patients    institution_code, patient_number → resident, since
+defects     institution_code, data_set, source_key, kind, column, resident
+"""
+
+RATES, RESENT = "rates.parquet", "resent.parquet"
+"""rates: institution_code, data_set, column, kind, rate. resent: sender, number of batches that repeat another."""
+
+
+def note_block(block: Block, *, city: City, township: Township, folder: Path, part: str) -> int:
+    """Write what is true of a block; return how many defects were planted."""
+    for name in (RESIDENTS, PATIENTS, DEFECTS):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    pq.write_table(_residents(block, city, township), folder / RESIDENTS / f"{part}.parquet")
+    pq.write_table(_patients(block, city), folder / PATIENTS / f"{part}.parquet")
+    defects = pa.concat_tables([_defects(planted, city) for planted in block.planted])
+    pq.write_table(defects, folder / DEFECTS / f"{part}.parquet")
+    return defects.num_rows
+
+
+def _residents(block: Block, city: City, township: Township) -> pa.Table:
+    people = block.people
+    codes = Pick.of(people.village, township.villages).arrow()
+    ill = block.health.began < NEVER
+    shifts = np.left_shift(1, np.arange(ill.shape[1], dtype=np.int64))
+    masks, number = np.unique((ill * shifts).sum(axis=1), return_inverse=True)
+    keys = conditions()["key"]
+    words = ["|".join(keys[np.flatnonzero(mask & shifts)]) for mask in masks]
+    groups = facts("ethnic_groups")["name"]
+    return pa.table(
+        {
+            "resident": people.number,
+            "name": people.name,
+            "sex": people.sex,
+            "birth_date": pa.array(people.born),
+            "died": pa.array(people.died),
+            "id_number": people.id_number,
+            "passport": people.passport,
+            "ethnicity": Pick.of(people.ethnicity, groups).arrow(),
+            "county": Pick.of(np.zeros(len(people), np.int32), [city.places.county_names[township.county]]).arrow(),
+            "township": Pick.of(np.zeros(len(people), np.int32), [township.name]).arrow(),
+            "village": codes,
+            "household": digits(people.household, 7, township.code),
+            "mother": np.where(people.mother < 0, -1, people.number[0] + people.mother),
+            "conditions": Pick.of(number.astype(np.int32), words).arrow(),
+        }
+    )
+
+
+def _patients(block: Block, city: City) -> pa.Table:
+    known = block.patients
+    return pa.table(
+        {
+            "institution_code": Pick(known.institution, city.institutions.codes).arrow(),
+            "patient_number": digits(known.patient, PATIENT_DIGITS),
+            "resident": block.people.number[known.person],
+            "since": pa.array(known.since),
+        }
+    ).unify_dictionaries()
+
+
+def _defects(planted: Planted, city: City) -> pa.Table:
+    truth, table = planted.truth, facts("defects")
+    count = len(truth.line)
+    return pa.table(
+        {
+            "institution_code": city.institutions.codes.take(pa.array(truth.institution)),
+            "data_set": text_of([planted.sheet.data_set]).take(pa.array(np.zeros(count, np.int32))),
+            "source_key": truth.keys.text(),
+            "kind": text_of(table["kind"]).take(pa.array(truth.line)),
+            "column": text_of(table["column"]).take(pa.array(truth.line)),
+            "resident": truth.person,
+        }
+    )
+
+
+def note_city(city: City, deliveries: list[Delivery], *, folder: Path) -> None:
+    """Write the rates at which each institution errs, and which batches were sent twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table, codes = facts("defects"), city.institutions.codes
+    institution, line = np.divmod(np.arange(city.rates.size), len(table))
+    rates = {name: text_of(table[name]).take(pa.array(line)) for name in ("data_set", "column", "kind")}
+    rates = {"institution_code": codes.take(pa.array(institution)), **rates, "rate": city.rates.ravel()}
+    pq.write_table(pa.table(rates), folder / RATES)
+    twice = [delivery for delivery in deliveries if delivery.resent]
+    repeated = {"sender": text_of([d.sender for d in twice]), "number": text_of([d.number for d in twice])}
+    pq.write_table(pa.table(repeated), folder / RESENT)
