@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import duckdb
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from kangqiao.infra.files import FileStore
+from kangqiao.infra.paging import KeyPage, key_page
 from kangqiao.intake.models import Batch, BatchState
 from kangqiao.intake.services import refused_name
 from kangqiao.trust.actors import Actor
@@ -27,9 +33,19 @@ def visible_batches(*, actor: Actor) -> QuerySet[Batch]:
 
 
 def find_batches(
-    *, actor: Actor, sender: int | None = None, state: BatchState | None = None, number: str = "", page: int = 1
-) -> list[Batch]:
-    """Return one page of batches, with one more than fits where there is a next page."""
+    *,
+    actor: Actor,
+    sender: int | None = None,
+    state: BatchState | None = None,
+    number: str = "",
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    after: str = "",
+) -> KeyPage[Batch]:
+    """Return one page of batches, each with its counts (``new``, ``changed``, ``refused``).
+
+    ``since`` (included) and ``until`` (excluded) bound the time of receipt; ``after`` is the page's key.
+    """
     batches = visible_batches(actor=actor).defer("manifest", "receipt")
     if sender is not None:
         batches = batches.filter(sender_id=sender)
@@ -37,21 +53,61 @@ def find_batches(
         batches = batches.filter(state=state)
     if number:
         batches = batches.filter(number__icontains=number)
-    return list(batches[(page - 1) * PAGE : page * PAGE + 1])
+    if since is not None:
+        batches = batches.filter(received_at__gte=since)
+    if until is not None:
+        batches = batches.filter(received_at__lt=until)
+    if after:
+        batches = batches.filter(_older_than(after))
+    counted = batches.annotate(**{name: Coalesce(Sum(f"parts__{name}"), 0) for name in ("new", "changed", "refused")})
+    return key_page(counted[: PAGE + 1], size=PAGE, key=lambda batch: f"{batch.received_at.isoformat()}~{batch.id}")
+
+
+def _older_than(key: str) -> Q:
+    """Return the condition for batches behind a page's key; a key nobody gave out leads to the first page."""
+    moment, _, batch_id = key.partition("~")
+    try:
+        at, last = dt.datetime.fromisoformat(moment), UUID(batch_id)
+    except ValueError:
+        return Q()
+    return Q(received_at__lt=at) | Q(received_at=at, id__lt=last)
+
+
+Row = tuple[Any, ...]
 
 
 def refused_rows(
-    *, actor: Actor, batch: Batch, data_set: str, store: FileStore, offset: int = 0, limit: int | None = None
-) -> tuple[list[str], list[tuple[Any, ...]]]:
+    *, actor: Actor, batch: Batch, data_set: str, store: FileStore, after: int = 0, limit: int | None = None
+) -> tuple[list[str], list[Row]]:
     """Return (column names, rows) of the refused rows of one data set: row number, findings, then the cells.
 
-    ``findings`` are texts ``column|message``. Raises ``FileNotFoundError`` where nothing was refused.
+    ``findings`` are texts ``column|message``; ``after`` is the row number behind which to begin. Raises
+    ``FileMissing`` where nothing was refused.
     """
+    with _refused(actor, batch, data_set, store) as (session, relation):
+        cut = "" if limit is None else f" LIMIT {int(limit)}"
+        found = session.execute(f"SELECT * FROM {relation} WHERE row_number > {int(after)} ORDER BY row_number{cut}")
+        return [column[0] for column in found.description], found.fetchall()
+
+
+@contextmanager
+def refused_stream(
+    *, actor: Actor, batch: Batch, data_set: str, store: FileStore, block: int = 2000
+) -> Iterator[tuple[list[str], Iterator[Row]]]:
+    """Return (column names, rows) as :func:`refused_rows` does, with at most a block of rows in memory."""
+    with _refused(actor, batch, data_set, store) as (session, relation):
+        found = session.execute(f"SELECT * FROM {relation}")  # written in the order of the row numbers
+        rows = chain.from_iterable(iter(lambda: found.fetchmany(block), []))
+        yield [column[0] for column in found.description], rows
+
+
+@contextmanager
+def _refused(
+    actor: Actor, batch: Batch, data_set: str, store: FileStore
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     actor.require(Permission.REFUSED_DOWNLOAD)
     visible_batches(actor=actor).only("id").get(id=batch.id)
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
         store.get(refused_name(UUID(str(batch.id)), data_set), Path(file.name))
-        with duckdb.connect() as session:
-            cut = "" if limit is None else f" LIMIT {int(limit)} OFFSET {int(offset)}"
-            found = session.execute(f"SELECT * FROM read_parquet('{file.name}') ORDER BY row_number{cut}")
-            return [column[0] for column in found.description], found.fetchall()
+        with duckdb.connect(config={"memory_limit": "512MB", "threads": 1}) as session:
+            yield session, f"read_parquet('{file.name}')"

@@ -262,8 +262,8 @@ def _fill_header(sheet: Worksheet, fields: list[Element]) -> None:
     for column, field in enumerate(fields, 1):
         head = sheet.cell(1, column)
         head.font, head.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="center")
-        head.fill = _fill_of(field)
-        head.comment = Comment(_comment(field), "康桥", width=320, height=140)
+        head.fill = header_fill(field)
+        head.comment = header_comment(field)
         sheet.cell(2, column).font = Font(color="808080", size=9)
         width = sheet.column_dimensions[get_column_letter(column)]
         width.width, width.number_format = max(12, min(30, 2 * len(field.title))), "@"
@@ -276,15 +276,17 @@ def _fill_row(sheet: Worksheet, number: int, cells: Iterable[str | None]) -> Non
         cell.data_type, cell.number_format = "s", "@"
 
 
-def _fill_of(field: Element) -> PatternFill:
+def header_fill(field: Element) -> PatternFill:
+    """Return the colour of a column's head: red where it is required, yellow where it may be, grey elsewhere."""
     if isinstance(field.required, Condition):
         return _SOMETIMES
     return _ALWAYS if _always(field) else _OPTIONAL
 
 
-def _comment(field: Element) -> str:
+def header_comment(field: Element) -> Comment:
+    """Return what a column's head says on being pointed at: when to fill it in, and with what."""
     lines = (requirement(field), f"格式 {field.wire_format}", values_allowed(field), field.note, field.element)
-    return "\n".join(line for line in lines if line)
+    return Comment("\n".join(line for line in lines if line), "康桥", width=320, height=140)
 
 
 def _fill_notes(sheet: Worksheet, data_set: type[DataSet]) -> None:
