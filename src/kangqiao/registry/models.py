@@ -4,6 +4,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
+from django.db.models.functions import Now
 
 from kangqiao.infra.ids import uuid7
 
@@ -153,22 +154,12 @@ class Staff(models.Model):
         PUBLIC_HEALTH = "public_health", "公共卫生人员"
         OTHER = "other", "其他"
 
-    class Title(models.TextChoices):
-        """专业技术职务类别 CV08.30.005."""
-
-        SENIOR = "1", "正高"
-        ASSOCIATE = "2", "副高"
-        INTERMEDIATE = "3", "中级"
-        JUNIOR = "4", "师级/助理"
-        ASSISTANT = "5", "士级"
-        NONE = "6", "待聘"
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     institution = models.ForeignKey(Institution, models.PROTECT, related_name="staff", verbose_name="机构")
     code = models.TextField("工号")
     name = models.TextField("姓名")
     kind = models.CharField("人员类别", max_length=20, choices=Kind)
-    title = models.CharField("职称", max_length=1, choices=Title, null=True)
+    title = models.TextField("职称", null=True)
     department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="staff", verbose_name="科室")
     valid = models.BooleanField("在岗", default=True)
 
@@ -192,10 +183,23 @@ class Staff(models.Model):
                     ]
                 ),
             ),
-            models.CheckConstraint(
-                name="staff_title_is_a_code", condition=Q(title__isnull=True) | Q(title__in=list("123456"))
-            ),
         ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Import(models.Model):
+    """A workbook somebody brought to change the registry: kept as it came, confirmed or not."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    content = models.BinaryField("文件")
+    actor_id = models.UUIDField("经办", null=True)
+    brought_at = models.DateTimeField("上传时间", db_default=Now())
+    confirmed_at = models.DateTimeField("确认时间", null=True)
+
+    class Meta:
+        verbose_name = "导入"
 
     def __str__(self) -> str:
         return str(self.id)
