@@ -25,14 +25,14 @@ MOST_POINTS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Something measured at people's bodies: the data elements that carry it, and what is usual for adults."""
+    """Something measured at people's bodies: the data elements that carry it, and the band drawn behind it."""
 
     word: str
     title: str
     unit: str
     elements: tuple[str, ...]
-    normal: tuple[float | None, float | None]
-    source: str
+    usual: tuple[float, float] | None
+    note: str
 
 
 MEASURES: Final = (
@@ -41,21 +41,21 @@ MEASURES: Final = (
         "血压",
         "mmHg",
         ("DE04.10.174.00", "DE04.10.176.00"),
-        (None, 140),
-        "收缩压低于 140 mmHg（国家基本公共卫生服务规范（第三版）高血压患者随访）",
+        (90, 140),
+        "浅色带为收缩压 90–140 mmHg",
     ),
     Measure(
         "glucose",
         "血糖",
         "mmol/L",
         ("DE04.50.102.00",),
-        (None, 7),
-        "空腹血糖低于 7.0 mmol/L（国家基本公共卫生服务规范（第三版）2 型糖尿病患者随访）",
+        (3.9, 7),
+        "浅色带为空腹血糖 3.9–7.0 mmol/L",
     ),
-    Measure("weight", "体重", "kg", ("DE04.10.188.00",), (None, None), ""),
-    Measure("pulse", "脉率与心率", "次/min", ("DE04.10.118.00", "DE04.10.206.00"), (None, None), ""),
-    Measure("temperature", "体温", "℃", ("DE04.10.186.00",), (None, None), ""),
-    Measure("oxygen", "血氧饱和度", "%", ("DE04.50.149.00",), (None, None), ""),
+    Measure("weight", "体重", "kg", ("DE04.10.188.00",), None, ""),
+    Measure("pulse", "脉率与心率", "次/min", ("DE04.10.118.00", "DE04.10.206.00"), None, ""),
+    Measure("temperature", "体温", "℃", ("DE04.10.186.00",), None, ""),
+    Measure("oxygen", "血氧饱和度", "%", ("DE04.50.149.00",), None, ""),
 )
 
 

@@ -140,11 +140,23 @@ def line_of(row: Any, fields: Iterable[Element]) -> Line:
 
 
 def cells_of(row: Any, fields: Iterable[Element]) -> tuple[Cell, ...]:
-    """Return the cells of a row for these columns."""
+    """Return the cells of a row for these columns; a fixed unit stands in the head of its column."""
     shown = ((field, shown_element(row, field, revealed=False)) for field in fields)
     return tuple(
-        Cell(each.title, each.text, each.flag, getattr(field, "duckdb_type", "") in _NUMBERS) for field, each in shown
+        Cell(
+            column_title(field),
+            each.text.removesuffix(f" {getattr(field, 'unit', None)}"),
+            each.flag,
+            getattr(field, "duckdb_type", "") in _NUMBERS,
+        )
+        for field, each in shown
     )
+
+
+def column_title(field: Any) -> str:
+    """Return the head of a column: the element's title with its unit where that is fixed."""
+    unit = getattr(field, "unit", "")
+    return f"{title_of(field)}（{unit}）" if unit else title_of(field)
 
 
 _NUMBERS: Final = ("DOUBLE", "INTEGER", "DECIMAL(12,2)")

@@ -84,7 +84,7 @@ def items_of(results: Iterable[LabResult], reports: Iterable[LabReport]) -> tupl
     Rows are the same item when they have the same code, or the same name as a row that has it. Values in another unit
     are another item: they must not share an axis.
     """
-    rows = list(results)
+    rows = sorted(results, key=lambda row: (-row.occurred_at.timestamp(), row.id))
     subjects = {(report.institution_id, report.source_key): report.subject or OTHER for report in reports}
     code_of = {row.item_name: row.item for row in rows if row.item}
     found: dict[tuple[str, str], list[LabResult]] = {}

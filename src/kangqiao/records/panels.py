@@ -9,10 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from kangqiao.records.curves import line_name
-from kangqiao.records.items import Line, columns_of, line_of, title_of
-from kangqiao.records.queries import MOST_ROWS, rows_of
+from kangqiao.records.items import Line, column_title, columns_of, line_of
+from kangqiao.records.queries import rows_of
 from kangqiao.standards import panels
 from kangqiao.standards.data_set import Record
+
+NEWEST = 30
+"""How many rows a panel shows; older ones are on the timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,14 @@ class Panel:
     cut: bool
 
 
-def panel_of(data_set: type[Record], patients: Sequence[UUID], *, most: int = MOST_ROWS) -> Panel:
+def panel_of(data_set: type[Record], patients: Sequence[UUID], *, most: int = NEWEST) -> Panel:
     """Return the panel of a data set for these patients, at most the newest `most` rows."""
     rows = rows_of(data_set, patients, most=most + 1)
     columns = columns_of(data_set)
     return Panel(
         word=data_set.word,
         title=data_set.title,
-        columns=tuple(map(title_of, columns)),
+        columns=tuple(map(column_title, columns)),
         lines=tuple(line_of(row, columns) for row in rows[:most]),
         charts=charts_of(data_set.panel, rows),
         cut=len(rows) > most,

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from kangqiao.identity.models import Link
-from kangqiao.records.medical_record.models import InpatientStay, OutpatientEncounter
+from kangqiao.records.medical_record.models import InpatientStay, LabReport, LabResult, OutpatientEncounter
 from kangqiao.records.models import FormerVersion
 from kangqiao.records.reading import prepared
 from kangqiao.records.timeline import (
@@ -41,6 +41,21 @@ def timeline_page(resident_id: UUID, wanted: Wanted) -> Page:
 def timeline_counts(resident_id: UUID) -> tuple[Count, ...]:
     """Return how many valid rows the resident has, by kind, institution and month, oldest month first."""
     return tuple(Count(*row) for row in prepared(counts_sql(named), {"resident_id": resident_id}))
+
+
+def abnormal_in(items: Iterable[Item]) -> dict[UUID, int]:
+    """Return how many results are flagged as abnormal in each laboratory report among these items that has any."""
+    reports = [item.id for item in items if item.kind == LabReport.word]
+    return dict(prepared(_ABNORMAL, {"reports": reports})) if reports else {}
+
+
+_ABNORMAL: Final = f"""
+SELECT report.id, count(*)::int
+  FROM {LabReport.table()} report JOIN {LabResult.table()} result
+    ON result.patient_id = report.patient_id AND result.institution_id = report.institution_id
+   AND result.report = report.source_key
+ WHERE report.id = ANY(%(reports)s::uuid[]) AND NOT result.voided AND result.abnormal <> 'N'
+ GROUP BY report.id"""
 
 
 def institution_names(ids: Iterable[int]) -> dict[int, str]:

@@ -18,11 +18,11 @@ from kangqiao.records.items import (
     Line,
     Shown,
     Version,
+    column_title,
     columns_of,
     elements_of,
     headline,
     line_of,
-    title_of,
     versions_of,
 )
 from kangqiao.records.medical_record.models import InpatientStay, OutpatientEncounter
@@ -66,11 +66,19 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A page of the timeline, and how many abnormal results its laboratory reports have."""
+
+    page: Page
+    abnormal: dict[UUID, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The first page of a record: the timeline and what to know before reading it."""
 
     head: Head
-    page: Page
+    reading: Reading
     counts: tuple[Count, ...]
     diagnoses: tuple[summary.DiagnosisNote, ...]
     drugs: tuple[summary.DrugNote, ...]
@@ -158,7 +166,7 @@ def open_overview(*, resident_id: UUID, wanted: Wanted, actor: Actor, purpose: P
         items, _ = laboratory.laboratory_of(head.patients, since=now - ABNORMAL_WITHIN)
         return Overview(
             head=head,
-            page=queries.timeline_page(resident_id, wanted),
+            reading=_reading(resident_id, wanted),
             counts=queries.timeline_counts(resident_id),
             diagnoses=summary.diagnoses_of(head.patients, now=now),
             drugs=summary.drugs_of(head.patients, now=now),
@@ -167,10 +175,10 @@ def open_overview(*, resident_id: UUID, wanted: Wanted, actor: Actor, purpose: P
         )
 
 
-def read_timeline(*, resident_id: UUID, wanted: Wanted, actor: Actor, purpose: Purpose) -> Page:
+def read_timeline(*, resident_id: UUID, wanted: Wanted, actor: Actor, purpose: Purpose) -> Reading:
     """Return another page or another choice of the timeline."""
     with reading(resident_id=resident_id, actor=actor, purpose=purpose, part="timeline"):
-        return queries.timeline_page(resident_id, wanted)
+        return _reading(resident_id, wanted)
 
 
 def open_theme(*, resident_id: UUID, theme: Theme, actor: Actor, purpose: Purpose) -> ThemeView:
@@ -248,6 +256,11 @@ def _head(resident_id: UUID) -> Head:
     return Head(found, summary.facts_of([each.patient_id for each in found.patients]), names)
 
 
+def _reading(resident_id: UUID, wanted: Wanted) -> Reading:
+    page = queries.timeline_page(resident_id, wanted)
+    return Reading(page, queries.abnormal_in(page.items))
+
+
 def _opened(resident_id: UUID, row: Any, revealed: bool) -> Opened:
     data_set = type(row)
     elements, empty = elements_of(row, revealed=revealed)
@@ -270,7 +283,7 @@ def _opened(resident_id: UUID, row: Any, revealed: bool) -> Opened:
 
 def _parts(data_set: type[DataSet], rows: list[Any]) -> Parts:
     columns = columns_of(data_set)
-    return Parts(data_set.title, tuple(map(title_of, columns)), tuple(line_of(row, columns) for row in rows))
+    return Parts(data_set.title, tuple(map(column_title, columns)), tuple(line_of(row, columns) for row in rows))
 
 
 def _whole(row: Any) -> tuple[str, UUID] | None:

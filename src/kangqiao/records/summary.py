@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -174,8 +175,21 @@ def _allergies(patients: Sequence[UUID], covers: list[ArchiveCover]) -> tuple[tu
     for visit in rows_of(OutpatientEncounter, patients, most=50):
         notes += [_note(visit, visit.allergy_history)] if visit.has_allergy and visit.allergy_history else []
         denied = denied or visit.has_allergy is False
-    once = {note.text: note for note in reversed(notes)}
-    return tuple(reversed(once.values())), denied
+    return tuple(_once(notes)), denied
+
+
+def _once(notes: Sequence[AllergyNote]) -> list[AllergyNote]:
+    """Return the notes without those that only repeat what an earlier one says in other words."""
+    kept: list[AllergyNote] = []
+    for note in notes:
+        substance = _substance(note.text)
+        if not any(substance in _substance(other.text) for other in kept):
+            kept.append(note)
+    return kept
+
+
+def _substance(text: str) -> str:
+    return re.sub(r"（.*?）|对|过敏|史|药物|[\s。，,.]", "", text)
 
 
 def _note(row: Any, text: str) -> AllergyNote:

@@ -9,17 +9,18 @@ import functools
 from enum import StrEnum
 from typing import Final
 
-from kangqiao.standards.data_set import DataSet, Record, data_sets
+from kangqiao.records.timeline import heads
+from kangqiao.standards.data_set import DataSet, Record
 
 
 class Theme(StrEnum):
-    """A part of the record that is read on its own."""
+    """A part of the record that is read on its own, in the order of care: the visit, findings, treatment, costs."""
 
     VISITS = "visits"
+    SIGNS = "signs"
     LABORATORY = "laboratory"
     EXAMINATIONS = "examinations"
     MEDICATION = "medication"
-    SIGNS = "signs"
     PUBLIC_HEALTH = "public-health"
     VACCINATION = "vaccination"
     COSTS = "costs"
@@ -38,10 +39,10 @@ class Theme(StrEnum):
 
 _TITLES: Final = {
     Theme.VISITS: "门诊住院",
+    Theme.SIGNS: "体征曲线",
     Theme.LABORATORY: "检验",
     Theme.EXAMINATIONS: "检查",
     Theme.MEDICATION: "用药",
-    Theme.SIGNS: "体征曲线",
     Theme.PUBLIC_HEALTH: "公卫服务",
     Theme.VACCINATION: "预防接种",
     Theme.COSTS: "费用",
@@ -49,10 +50,10 @@ _TITLES: Final = {
 }
 _ICONS: Final = {
     Theme.VISITS: "stethoscope",
+    Theme.SIGNS: "activity",
     Theme.LABORATORY: "test-pipe",
     Theme.EXAMINATIONS: "scan",
     Theme.MEDICATION: "pill",
-    Theme.SIGNS: "activity",
     Theme.PUBLIC_HEALTH: "clipboard-heart",
     Theme.VACCINATION: "vaccine",
     Theme.COSTS: "coin",
@@ -82,11 +83,18 @@ def theme_of(data_set: type[DataSet]) -> Theme:
     return _BY_WORD.get(data_set.word) or _BY_DATABASE.get(data_set._meta.app_label, Theme.VISITS)
 
 
+def members(theme: Theme) -> list[type[Record]]:
+    """Return the data sets of a theme that stand for themselves."""
+    return [data_set for data_set in in_order_of_care() if theme_of(data_set) is theme]
+
+
 @functools.cache
-def members(theme: Theme) -> tuple[type[Record], ...]:
-    """Return the data sets of a theme that stand for themselves, in the order of the classes."""
-    return tuple(
-        data_set
-        for data_set in data_sets().values()
-        if issubclass(data_set, Record) and data_set.part_of() is None and theme_of(data_set) is theme
-    )
+def in_order_of_care() -> tuple[type[Record], ...]:
+    """Return the data sets that stand for themselves by theme: visits before what was done in them."""
+    themes = list(Theme)
+    return tuple(sorted(heads().values(), key=lambda data_set: (themes.index(theme_of(data_set)), _rank(data_set))))
+
+
+def _rank(data_set: type[Record]) -> int:
+    """Return 0 for visits and stays: other rows name them as their encounter."""
+    return int(any(field.name == "encounter" for field in data_set.elements()))

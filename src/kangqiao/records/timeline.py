@@ -103,12 +103,13 @@ class Page:
 
 
 class Count(NamedTuple):
-    """How many valid rows of a kind a month holds at an institution; `month` is its first day."""
+    """How many valid rows of a kind a month holds at an institution, on how many days; `month` is its first day."""
 
     kind: str
     institution_id: int
     month: dt.date
     rows: int
+    days: int
 
 
 @functools.cache
@@ -150,11 +151,10 @@ def counts_sql(placeholder: Placeholder) -> str:
     """Return the statement that counts a resident's rows by kind, institution and month; rows as `Count`."""
     branches = "\nUNION ALL\n".join(_count_branch(data_set) for data_set in heads().values())
     return f"""WITH patient AS MATERIALIZED ({_PATIENTS.format(resident_id=placeholder("resident_id"))})
-SELECT kind, institution_id, (date_trunc('month', occurred_at AT TIME ZONE 'Asia/Shanghai'))::date AS month,
-       count(*)::int AS rows
-  FROM (
+SELECT kind, institution_id, date_trunc('month', day)::date AS month, count(*)::int, count(DISTINCT day)::int
+  FROM (SELECT kind, institution_id, (occurred_at AT TIME ZONE 'Asia/Shanghai')::date AS day FROM (
 {branches}
-) happened GROUP BY kind, institution_id, month ORDER BY month"""
+) happened) dated GROUP BY kind, institution_id, month ORDER BY month"""
 
 
 @functools.cache

@@ -39,6 +39,8 @@ function chartOption(data) {
       name: data.unit,
       nameTextStyle: { ...text, align: "left" },
       scale: true,
+      min: low === undefined || low === null ? undefined : (value) => Math.min(value.min, low), // the band is in sight
+      max: high === undefined || high === null ? undefined : (value) => Math.max(value.max, high),
       axisLabel: text,
       splitLine: { lineStyle: { color: token("--kq-line") } },
     },
