@@ -31,7 +31,7 @@ PAST = (
 
 
 def home_institution(life: Life, person: np.ndarray, catchment: np.ndarray, *, village: np.ndarray) -> np.ndarray:
-    """Return who serves people (positions) in public health: their village clinic where ``village``, else the township."""
+    """Return who serves people (positions) in public health: the clinic of their ``village``, else the township."""
     level = np.where(village, CARE.index("village"), CARE.index("township"))
     return catchment[life.people.village[person], level].astype(np.int64)
 

@@ -51,7 +51,7 @@ def checkups(life: Life, catchment: np.ndarray) -> Sheet:
     blood = {name: _measured(life, person, at, item) for name, item in _BLOOD.items()}
     lot = life.random.random((3, len(person)))
     ecg, liver = lot[0] < 0.22, lot[1] < 0.16
-    found = _findings(systolic, diastolic, bmi, blood, ecg, liver)
+    found = _findings(systolic, diastolic, blood, bmi=bmi, ecg=ecg, liver=liver)
     old = life.age_at(person, at) >= 65
     number = life.people.number[person]
     return life.of_people(
@@ -104,8 +104,9 @@ def _measured(life: Life, person: np.ndarray, at: np.ndarray, item: str) -> np.n
 def _findings(
     systolic: np.ndarray,
     diastolic: np.ndarray,
-    bmi: np.ndarray,
     blood: dict[str, np.ndarray],
+    *,
+    bmi: np.ndarray,
     ecg: np.ndarray,
     liver: np.ndarray,
 ) -> np.ndarray:

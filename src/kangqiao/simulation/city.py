@@ -160,7 +160,9 @@ def live_township(shop: Workshop, township: Township) -> _Township:
     """Live through a township block by block, and send the batches of those who serve nobody else."""
     city = shop.city
     people = populate(places=city.places, township=township, calendar=city.calendar, seed=city.seed)
-    pieces, rows, defects = [], Counter(), 0
+    pieces: list[Piece] = []
+    rows: Counter[str] = Counter()
+    defects = 0
     for number, block in enumerate(people.blocks(BLOCK)):
         lived = live_through(city, township, number, block)
         part = f"{township.code}-{number:02d}"

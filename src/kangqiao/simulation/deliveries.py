@@ -98,7 +98,7 @@ def deliver(
     by_period: dict[int, dict[str, list[Piece]]] = {}
     for piece in pieces:
         by_period.setdefault(piece.period, {}).setdefault(piece.data_set, []).append(piece)
-    sent = []
+    sent: list[Delivery] = []
     for period, data_sets in sorted(by_period.items()):
         sender = next(iter(data_sets.values()))[0].sender
         random = stream(seed, "delivery", sender, period)

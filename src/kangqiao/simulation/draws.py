@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _QUANTILES = 4096
 
@@ -25,7 +26,7 @@ class Choices:
     options: int
 
     @classmethod
-    def of(cls, weights: np.ndarray) -> Choices:
+    def of(cls, weights: ArrayLike) -> Choices:
         table = np.atleast_2d(np.asarray(weights, dtype=np.float64))
         steps = np.cumsum(table, axis=1)
         steps /= steps[:, -1:]

@@ -43,6 +43,8 @@ class Facts:
 @functools.cache
 def facts(name: str) -> Facts:
     """Return the table ``data/<name>.csv``."""
-    with (files(__package__) / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    with (files(__package__) / "data" / f"{name}.csv").open(encoding="utf-8") as file:
         header, *rows = csv.reader(file)
-    return Facts({column: np.array(values, dtype=object) for column, values in zip(header, zip(*rows), strict=True)})
+    return Facts(
+        {column: np.array(values, dtype=object) for column, values in zip(header, zip(*rows, strict=True), strict=True)}
+    )

@@ -21,7 +21,7 @@ NEW_CASES = 0.16
 """Share of lasting conditions that began within the simulated years."""
 
 ATTENDANCE = 0.60
-"""Share of acute illness and of routine visits that reaches an institution; tuned to 50 rows per resident in three years."""
+"""Share of acute illness and of routine visits that reaches an institution; gives 50 rows a resident in three years."""
 
 TUBERCULOSIS_DAYS = 240
 TRAITS = {"height": 1, "bmi": 2, "pressure": 3, "pulse": 4, "adherence": 5, "smoker": 6, "drinker": 7, "allergy": 8}

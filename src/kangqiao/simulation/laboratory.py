@@ -141,7 +141,7 @@ def reports(life: Life) -> tuple[list[Sheet], Lines]:
 
 
 def _results(life: Life, head: Sheet, report: np.ndarray, item: np.ndarray, visit: np.ndarray) -> Sheet:
-    visits, table = life.visits, facts("lab_items")
+    visits = life.visits
     person = visits.person[visit]
     sampled, reported = head.columns["sampled"][report], head.columns["reported"][report]
     value = values(life, person=person, item=item, at=sampled, disease=visits.disease[visit])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -73,9 +74,9 @@ class People:
     def blocks(self, size: int) -> list[People]:
         """Return the people in blocks of about this size; households stay together."""
         starts = np.flatnonzero(np.r_[True, np.diff(self.household) != 0])
-        wanted = starts[np.searchsorted(starts, np.arange(0, len(self), size))[:]] if len(self) else starts
+        wanted = starts[np.searchsorted(starts, np.arange(0, len(self), size)).clip(max=len(starts) - 1)]
         edges = np.unique(np.r_[wanted, len(self)])
-        return [self.slice(int(first), int(last)) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+        return [self.slice(int(first), int(last)) for first, last in pairwise(edges)]
 
     def slice(self, first: int, last: int) -> People:
         columns = {name: column[first:last] for name, column in vars(self).items()}
@@ -105,13 +106,15 @@ def populate(*, places: Places, township: Township, calendar: Calendar, seed: in
     root = place[family.root[order]]
     household = np.cumsum(np.r_[0, np.diff(root) != 0])
     married = (family.husband >= 0)[order]
-    foreign = _foreigners(random, places, township, husband, sex, age)
-    ethnicity, surname, habit = _origins(random, places, township, husband, father, elder, foreign, household)
+    foreign = _foreigners(random, places, township, wife=(husband >= 0) & (sex == 2), age=age)
+    ethnicity, surname, habit = _origins(
+        random, places, township, husband=husband, father=father, elder=elder, foreign=foreign, household=household
+    )
     years = born.astype("datetime64[Y]").astype(np.int64) + 1970
     given = GivenNames.load()
     names = given.draw(random, habit=habit, born=years, sex=sex, surname=surname)
     number = township.first_person + np.arange(len(village))
-    cells, missing = _id_numbers(random, places, township, born, sex, age, foreign)
+    cells, missing = _id_numbers(random, places, township, born=born, sex=sex, age=age, foreign=foreign)
     return People(
         number=number,
         village=village,
@@ -235,22 +238,17 @@ def _births(random: np.random.Generator, age: np.ndarray, calendar: Calendar, fa
 
 
 def _foreigners(
-    random: np.random.Generator,
-    places: Places,
-    township: Township,
-    husband: np.ndarray,
-    sex: np.ndarray,
-    age: np.ndarray,
+    random: np.random.Generator, places: Places, township: Township, *, wife: np.ndarray, age: np.ndarray
 ) -> np.ndarray:
     border = places.counties["border"][township.county] == "1"
-    wives = (husband >= 0) & (sex == 2) & (age < 50)
-    return wives & (random.random(len(age)) < FOREIGN_WIVES * border)
+    return wife & (age < 50) & (random.random(len(age)) < FOREIGN_WIVES * border)
 
 
 def _origins(
     random: np.random.Generator,
     places: Places,
     township: Township,
+    *,
     husband: np.ndarray,
     father: np.ndarray,
     elder: np.ndarray,
@@ -285,6 +283,7 @@ def _id_numbers(
     random: np.random.Generator,
     places: Places,
     township: Township,
+    *,
     born: np.ndarray,
     sex: np.ndarray,
     age: np.ndarray,

@@ -158,5 +158,5 @@ def _short(name: str) -> str:
 
 def _divisions() -> list[dict[str, str]]:
     file = files("kangqiao.registry") / "data" / "lincang-divisions.csv"
-    with file.open(encoding="utf-8-sig", newline="") as opened:
+    with file.open(encoding="utf-8-sig") as opened:
         return list(csv.DictReader(opened))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -59,7 +59,6 @@ class Keys:
 
 
 Column = np.ndarray | Pick | Keys | pa.Array
-C = TypeVar("C", np.ndarray, Pick, Keys, pa.Array)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Sheet:
     patient      the patient's local number (int64)
     keys         source key, unique in institution and data set
     revised      when the source last changed the row (datetime64[s], city time); decides the batch it travels in
-    columns      the data set's own columns by name
+    columns      the data set's own columns by name, each an array, a Pick, Keys or an Arrow string array
     """
 
     data_set: str
@@ -80,7 +79,7 @@ class Sheet:
     patient: np.ndarray
     keys: Keys
     revised: np.ndarray
-    columns: dict[str, Column]
+    columns: dict[str, Any]
     voided: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
@@ -103,11 +102,11 @@ class Sheet:
             columns={name: take(column, rows) for name, column in self.columns.items()},
         )
 
-    def with_columns(self, **columns: Column) -> Sheet:
+    def with_columns(self, **columns: Any) -> Sheet:
         return replace(self, columns=self.columns | columns)
 
 
-def take(column: C, rows: np.ndarray) -> C:
+def take(column: Any, rows: np.ndarray) -> Any:
     """Return the chosen rows of a column of any kind."""
     if isinstance(column, Pick):
         return Pick(column.index[rows], column.words)
@@ -133,7 +132,7 @@ def stack(sheets: list[Sheet]) -> Sheet:
     )
 
 
-def joined(columns: list[C]) -> C:
+def joined(columns: list[Any]) -> Any:
     """Return several pieces of a column end to end; picks of different words get one list of words."""
     first = columns[0]
     if isinstance(first, Keys):

@@ -110,7 +110,9 @@ def visit(
     kind = np.full(len(plan.episode), INPATIENT, dtype=np.int8)
     emergency = random.random(outpatient) < EMERGENCIES[episodes.severity[plan.episode[:outpatient]]]
     kind[:outpatient] = np.where(emergency, EMERGENCY, OUTPATIENT)
-    return _in_detail(random, plan, kind, people, episodes, institutions, calendar)
+    return _in_detail(
+        random, plan, kind, people=people, episodes=episodes, institutions=institutions, calendar=calendar
+    )
 
 
 @functools.cache
@@ -184,6 +186,7 @@ def _in_detail(
     random: np.random.Generator,
     plan: _Plan,
     kind: np.ndarray,
+    *,
     people: People,
     episodes: Episodes,
     institutions: Institutions,
