@@ -141,6 +141,13 @@ def test_every_fault_is_listed_not_only_the_first(workbook: Workbook) -> None:
     assert len(faults_of(workbook([wrong, wrong]))) >= 8
 
 
+def test_rows_that_refer_to_a_row_with_a_fault_are_not_blamed_for_it(workbook: Workbook) -> None:
+    wrong = [*INSTITUTION_ROWS[0][:7], "国营"]
+    department = [CITY, "0301", "呼吸内科", "999"]
+    faults = faults_of(workbook([wrong, *INSTITUTION_ROWS[1:]], [department]))
+    assert [fault.partition("应为")[0] for fault in faults] == ["“机构”第 2 行“办别”", "“科室”第 2 行“诊疗科目”"]
+
+
 def test_a_sheet_without_its_columns_and_an_empty_workbook_are_refused(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.title = "机构"

@@ -245,6 +245,18 @@ def read_row(sheet: Sheet, number: int, cells: dict[str, str]) -> tuple[Placed |
     return (None, faults) if faults else (Placed(number, sheet.row(**values)), [])
 
 
+def named_by(sheet: Sheet, cells: dict[str, str]) -> tuple[str, ...] | str | None:
+    """Return the key of a row that does not fit otherwise, so that rows referring to it are not blamed as well."""
+    keys = []
+    for column in sheet.columns:
+        if column.field in ("institution_code", "code"):
+            try:
+                keys.append(column.read(cells.get(column.title, "")))
+            except ValueError:
+                return None
+    return tuple(keys) if len(keys) > 1 else keys[0]
+
+
 def repeated(sheet: Sheet, rows: Iterable[Placed]) -> list[Fault]:
     """Return the rows that name something a row above them has named."""
     first: dict[Any, int] = {}

@@ -145,9 +145,10 @@ def _unknown(brought: Brought) -> list[Fault]:
     institutions, departments, staff = (brought.rows[sheet.title] for sheet in (INSTITUTIONS, DEPARTMENTS, STAFF))
     parents = dict(Institution.objects.values_list("code", "parent__code"))
     parents |= {placed.row.code: placed.row.parent_code for placed in institutions}
+    parents |= dict.fromkeys(brought.named[INSTITUTIONS.title] - parents.keys())
     places = set(divisions_on(date.max).values_list("stats_code", flat=True))
     sections = set(Department.objects.values_list("institution__code", "code"))
-    sections |= {placed.row.key for placed in departments}
+    sections |= {placed.row.key for placed in departments} | brought.named[DEPARTMENTS.title]
     return [
         *_not_among(INSTITUTIONS.title, "所在区划", institutions, places, lambda row: row.division_code),
         *_not_among(INSTITUTIONS.title, "上级机构代码", institutions, parents, lambda row: row.parent_code),

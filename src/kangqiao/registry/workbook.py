@@ -4,6 +4,7 @@ import datetime as dt
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from openpyxl import Workbook as NewWorkbook
 from openpyxl.styles import Alignment, Font, PatternFill
@@ -14,7 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from kangqiao.formats.workbooks import Broken, Cell, UnreadableWorkbook, Workbook
 from kangqiao.registry.errors import Fault, WorkbookUnreadable
 from kangqiao.registry.models import Institution, Staff
-from kangqiao.registry.rows import SHEETS, Placed, Sheet, read_row, repeated, unordered
+from kangqiao.registry.rows import SHEETS, Placed, Sheet, named_by, read_row, repeated, unordered
 from kangqiao.standards import value_sets
 
 MOST_ROWS = 200_000
@@ -32,10 +33,11 @@ _VALUE_SETS = ("WS218", "institution-level", "specialty")
 
 @dataclass(slots=True)
 class Brought:
-    """What a workbook holds: its rows by sheet title, and what does not fit by itself."""
+    """What a workbook holds: its rows by sheet title, what does not fit by itself, and the keys of rows that do not."""
 
     rows: dict[str, list[Placed]] = field(default_factory=lambda: {sheet.title: [] for sheet in SHEETS})
     faults: list[Fault] = field(default_factory=list)
+    named: dict[str, set[Any]] = field(default_factory=lambda: {sheet.title: set() for sheet in SHEETS})
 
 
 def read_workbook(path: Path) -> Brought:
@@ -91,7 +93,10 @@ def _read_sheet(sheet: Sheet, lines: list[list[str]], brought: Brought) -> None:
         cells = dict(zip(head, line, strict=False))
         if any(cells.values()):
             placed, unfit = read_row(sheet, number, cells)
-            rows += [placed] if placed else []
+            if placed:
+                rows.append(placed)
+            else:
+                brought.named[sheet.title].add(named_by(sheet, cells))
             faults += unfit
     brought.faults += faults + repeated(sheet, rows)
     if sheet is SHEETS[0]:
