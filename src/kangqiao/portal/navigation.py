@@ -39,6 +39,22 @@ DESTINATIONS: tuple[Destination, ...] = (
         Permission.CONTRACT_READ,
     ),
     Destination(
+        "机构与区划",
+        "机构目录",
+        "医疗卫生机构及其科室、人员，从 Excel 导入",
+        "building-hospital",
+        "registry:institutions",
+        Permission.INSTITUTION_READ,
+    ),
+    Destination(
+        "机构与区划",
+        "行政区划",
+        "市、县、乡、村四级区划和两套代码",
+        "map-pin",
+        "registry:divisions",
+        Permission.INSTITUTION_READ,
+    ),
+    Destination(
         "系统管理",
         "账号管理",
         "新建、停用账号，重置密码",

@@ -9,4 +9,5 @@ handler500 = "kangqiao.portal.views.faults.broken"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("kangqiao.portal.urls")),
+    path("registry/", include("kangqiao.registry.urls")),
 ]
