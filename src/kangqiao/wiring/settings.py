@@ -68,12 +68,16 @@ TEMPLATES = [
 # -- database --------------------------------------------------------------------------------------
 
 
-def database(url: str | None) -> dict[str, object]:
-    """Return Django's settings for a PostgreSQL URL; without one, a database that refuses every connection.
+NOWHERE = "postgresql://kangqiao@127.0.0.1:1/kangqiao"
+"""A database that refuses every connection, for commands that need none."""
+
+
+def database(url: str) -> dict[str, object]:
+    """Return Django's settings for a PostgreSQL URL.
 
     Pages run in short-lived threads under ASGI, so connections are pooled per process, not kept per thread.
     """
-    parts = conninfo_to_dict(url or "postgresql://kangqiao@127.0.0.1:1/kangqiao")
+    parts = conninfo_to_dict(url)
     named = {key: parts.pop(name, "") for key, name in _DATABASE_KEYS.items()}
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -86,7 +90,8 @@ def database(url: str | None) -> dict[str, object]:
 
 _DATABASE_KEYS = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
 _EMBEDDED = postgres.recorded(CONFIGURATION.home)
-DATABASES = {"default": database(CONFIGURATION.database_url or (_EMBEDDED.url() if _EMBEDDED else None))}
+DATABASE_URL = CONFIGURATION.database_url or (_EMBEDDED.url() if _EMBEDDED else NOWHERE)
+DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 

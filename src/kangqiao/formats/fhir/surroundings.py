@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kangqiao.formats.fhir.documents import identifier_id
+from kangqiao.standards.fhir.paths import Surroundings
 
 Json = Any
 
@@ -66,7 +67,7 @@ class Among:
         if not isinstance(written, str):
             return None
         if written.startswith("#"):
-            container = self._containers.get(id(resource), resource)
+            container: dict[str, Json] = self._containers.get(id(resource), resource)
             contained = _nodes(container.get("contained"))
             return next((node for node in contained if node.get("id") == written[1:]), None)
         return self._resources.get(self.key(reference) or "")
@@ -99,7 +100,7 @@ class Among:
         return self.kinds.get(key)
 
 
-def patient_of(node: Json, resource: Json, around: Among) -> tuple[str | None, str | None]:
+def patient_of(node: Json, resource: Json, around: Surroundings) -> tuple[str | None, str | None]:
     """Return (the patient's number at the institution, what is wrong with the Reference in Chinese).
 
     Both are None where the element is missing: the gate says so.

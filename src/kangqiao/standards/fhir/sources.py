@@ -127,7 +127,8 @@ def concept(*paths: str, systems: tuple[str, ...] = ()) -> Source:
         for path in looked:
             node = path.first(reading)
             if isinstance(node, dict):
-                coded_by, name = node, worded(node)
+                coded_by: Json = node
+                name = worded(node)
                 if "reference" in node:
                     found = reading.around.resolve(node, reading.resource) or {}
                     coded_by = found.get("code")

@@ -1,0 +1,57 @@
+"""Concurrent questions that share one answer from the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from kangqiao.gateway.errors import Busy
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+MOST_TOGETHER: Final = 256
+MOST_WAITING: Final = 8192
+
+
+class Gathered(Generic[Question, Answer]):
+    """Asks for everything that has gathered while the question before was under way.
+
+    ``ask`` takes questions and returns their answers in the same order.
+    """
+
+    def __init__(self, ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]]) -> None:
+        self._ask = ask
+        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._asking: asyncio.Task[None] | None = None
+
+    async def __call__(self, question: Question) -> Answer:
+        """Return the answer to one question; raises :class:`Busy` where too many wait."""
+        if len(self._waiting) >= MOST_WAITING:
+            raise Busy
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, future))
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._run())
+        return await future
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+                await self._answer(group)
+        finally:
+            self._asking = None
+
+    async def _answer(self, group: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._ask([question for question, _ in group])
+        except Exception as error:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(group, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
