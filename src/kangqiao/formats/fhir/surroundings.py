@@ -61,13 +61,13 @@ class Among:
             if found is not None and found is not lister:
                 self._listers.setdefault(id(found), lister)
 
-    def resolve(self, reference: Json, resource: Json) -> Json | None:
+    def resolve(self, reference: Json, resource: Json) -> Json:
         """Return the resource a Reference points to, where it came along with this one."""
         written = reference.get("reference") if isinstance(reference, dict) else None
         if not isinstance(written, str):
             return None
         if written.startswith("#"):
-            container: dict[str, Json] = self._containers.get(id(resource), resource)
+            container = self._containers.get(id(resource)) or resource
             contained = _nodes(container.get("contained"))
             return next((node for node in contained if node.get("id") == written[1:]), None)
         return self._resources.get(self.key(reference) or "")
