@@ -1,8 +1,8 @@
 """The nouns of identity: residents, what identifies them, patients, and the links patient → resident.
 
 These tables are filled by the hundred thousand, and beyond one machine they are split by patient and by resident;
-so references between them are kept by the statements of `registration` and not by foreign keys, which cost a
-third of the loading time (`docs/benchmarks.md`).
+so references between them are kept by the verbs of `services` and not by foreign keys, which cost a quarter of the
+loading rate (`bench/identity.py` measures it).
 """
 
 from django.db import models

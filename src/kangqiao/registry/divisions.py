@@ -32,5 +32,5 @@ def listed_divisions() -> Iterator[dict[str, Any]]:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with (files("kangqiao.registry") / "data" / name).open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
+    text = (files("kangqiao.registry") / "data" / name).read_text(encoding="utf-8-sig")
+    return list(csv.DictReader(text.splitlines()))
