@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from kangqiao.formats.fhir.mapping import declarations
 from kangqiao.formats.fhir.outcomes import outcome_bytes
+from kangqiao.gateway import records
 from kangqiao.gateway.api import ApiDoor, problem_response
 from kangqiao.gateway.errors import GatewayError, Unavailable
 from kangqiao.gateway.fhir import FhirDoor
@@ -32,7 +33,7 @@ SWITCH_SECONDS: Final = 0.0005
 
 def answers(path: str) -> bool:
     """Say whether an address is one of the gateway's."""
-    return path in ("/fhir", "/api/intake") or path.startswith(("/fhir/", "/api/intake/"))
+    return path in ("/fhir", "/api/intake") or path.startswith(("/fhir/", "/api/intake/", records.PREFIX))
 
 
 class Gateway:
@@ -52,6 +53,7 @@ class Gateway:
         reader = Reader(self._pool)
         self._tokens = Tokens(self._pool)
         self._fhir = FhirDoor(reader=reader, scribe=self._scribe)
+        self._records = records.RecordDoor(self._pool)
         self._api = ApiDoor(uploads=Uploads(self._home / "uploads"), archive_url=self._archive_url)
 
     async def stop(self) -> None:
@@ -77,6 +79,8 @@ class Gateway:
             actor = await self._tokens.actor(request.headers.get(b"authorization"), request.address)
             if is_fhir:
                 return await self._fhir.answer(request, actor)
+            if request.path.startswith(records.PREFIX):
+                return await self._records.answer(request, actor)
             return await self._api.answer(request, actor)
         except GatewayError as error:
             return _told(error, is_fhir)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from kangqiao.records.curves import line_name
-from kangqiao.records.items import Line, column_title, columns_of, line_of
-from kangqiao.records.queries import rows_of
+from kangqiao.records.items import Cell, Line, column_title, columns_of, line_of
+from kangqiao.records.queries import details_of, rows_of
 from kangqiao.standards import panels
-from kangqiao.standards.data_set import Record
+from kangqiao.standards.data_set import DataSet, Record
 
 NEWEST = 30
 """How many rows a panel shows; older ones are on the timeline."""
@@ -48,15 +48,24 @@ class Panel:
 def panel_of(data_set: type[Record], patients: Sequence[UUID], *, most: int = NEWEST) -> Panel:
     """Return the panel of a data set for these patients, at most the newest `most` rows."""
     rows = rows_of(data_set, patients, most=most + 1)
-    columns = columns_of(data_set)
+    shown = rows[:most]
+    columns = [field for field in columns_of(data_set) if any(getattr(row, field.name) is not None for row in shown)]
+    details = details_of(data_set, shown)
     return Panel(
         word=data_set.word,
         title=data_set.title,
-        columns=tuple(map(column_title, columns)),
-        lines=tuple(line_of(row, columns) for row in rows[:most]),
+        columns=(*map(column_title, columns), *(part.title for part in details)),
+        lines=tuple(_line(row, columns, details) for row in shown),
         charts=charts_of(data_set.panel, rows),
         cut=len(rows) > most,
     )
+
+
+def _line(row: Any, columns: Sequence[Any], details: Mapping[type[DataSet], Mapping[Any, str]]) -> Line:
+    line = line_of(row, columns)
+    key = (row.institution_id, row.source_key)
+    more = (Cell(part.title, named.get(key, "")) for part, named in details.items())
+    return replace(line, cells=(*line.cells, *more))
 
 
 def charts_of(panel: Any, rows: Sequence[Any]) -> tuple[Chart, ...]:

@@ -24,12 +24,16 @@ from kangqiao.records.timeline import (
     timeline_sql,
     visit_sql,
 )
+from kangqiao.records.wording import headline_of
 from kangqiao.registry.models import Institution
 from kangqiao.standards.data_set import DataSet, Record, data_sets
 from kangqiao.standards.fields import Link as PartLink
 
 MOST_ROWS: Final = 200
 """How many rows of one data set a tab shows; older ones are on the timeline."""
+
+DETAILS_BEFORE: Final = dt.timedelta(days=366)
+"""Details may be dated long before the row they belong to: charges of a stay, settled at its end."""
 
 
 def timeline_page(resident_id: UUID, wanted: Wanted) -> Page:
@@ -97,6 +101,23 @@ def parts_of(row: Any) -> dict[type[DataSet], list[Any]]:
         part: list(_same_patient(part, row).filter(**{link.name: row.source_key}).order_by("source_key"))
         for part, link in part_data_sets(type(row)).items()
     }
+
+
+def details_of(head: type[DataSet], rows: Sequence[Any]) -> dict[type[DataSet], dict[tuple[int, str], str]]:
+    """Return what the details of these rows are called, by their data set and the key of the row they belong to."""
+    patients, since = {row.patient_id for row in rows}, min((row.occurred_at for row in rows), default=None)
+    if since is None:
+        return {}
+    named: dict[type[DataSet], dict[tuple[int, str], str]] = {}
+    for part, link in part_data_sets(head).items():
+        name = headline_of(part).fields[0].name
+        told = part._default_manager.filter(patient_id__in=patients, voided=False)
+        told = told.filter(occurred_at__gte=since - DETAILS_BEFORE).order_by("id")
+        names: dict[tuple[int, str], list[str]] = {}
+        for institution_id, key, text in told.values_list("institution_id", link.name, name):
+            names.setdefault((institution_id, key), []).append(text or "")
+        named[part] = {key: "、".join(filter(None, texts)) for key, texts in names.items()}
+    return {part: texts for part, texts in named.items() if texts}
 
 
 def _same_patient(data_set: type[DataSet], row: Any) -> QuerySet[Any]:

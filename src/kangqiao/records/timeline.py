@@ -133,11 +133,15 @@ def named(name: str) -> str:
 
 
 @functools.cache
-def timeline_sql(placeholder: Placeholder) -> str:
-    """Return the statement of one page; its rows are what `item_of` takes."""
+def timeline_sql(placeholder: Placeholder, *, along: str = "") -> str:
+    """Return the statement of one page; its rows are what `item_of` takes.
+
+    `along` is another statement that runs with it, with placeholders beyond those of `ARGUMENTS`.
+    """
     slots = {name: placeholder(name) for name in ARGUMENTS}
     branches = "\nUNION ALL\n".join(_page_branch(data_set).format(**slots) for data_set in heads().values())
-    return f"""WITH patient AS MATERIALIZED ({_PATIENTS.format(**slots)}
+    first = f"along AS ({along}), " if along else ""
+    return f"""WITH {first}patient AS MATERIALIZED ({_PATIENTS.format(**slots)}
        AND ({slots["institutions"]}::int[] IS NULL OR patient.institution_id = ANY({slots["institutions"]}::int[])))
 SELECT item.*, institution.name FROM (SELECT * FROM (
 {branches}

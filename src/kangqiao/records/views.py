@@ -249,15 +249,9 @@ def _filters(request: HttpRequest, counts: Sequence[Count], head: Head) -> dict[
     chosen_kinds, chosen_places = request.GET.getlist("kinds"), request.GET.getlist("institutions")
     return {
         "kinds": [
-            {
-                "word": word,
-                "title": each.title,
-                "theme": theme_of(each),
-                "rows": kinds[word],
-                "on": word in chosen_kinds,
-            }
-            for each in in_order_of_care()
-            if kinds[word := each.word]
+            {"word": word, "title": title, "theme": theme, "rows": kinds[word], "on": word in chosen_kinds}
+            for word, title, theme in ((each.word, each.title, theme_of(each)) for each in in_order_of_care())
+            if kinds[word]
         ],
         "institutions": [
             {"id": id, "name": head.institutions.get(id, id), "rows": rows, "on": str(id) in chosen_places}

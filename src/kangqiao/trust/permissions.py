@@ -87,6 +87,7 @@ INSTITUTION_ROLES = frozenset({Role.CLINICIAN, Role.SENDER})
 
 MACHINE_PERMISSIONS = frozenset(
     {
+        Permission.TIMELINE_READ,
         Permission.BATCH_SUBMIT,
         Permission.BATCH_READ,
         Permission.REFUSED_DOWNLOAD,
