@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,17 @@ def test_rows_survive_a_killed_server(home):
     _run(connection, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
     os.kill(_pid(connection), signal.SIGKILL)
     assert _run(cluster.start(), "SELECT count(*) FROM kept") == [(1000,)]
+
+
+def test_a_server_on_its_way_out_is_waited_for_and_started_again(home):
+    cluster = postgres.Cluster(home=home, durable=False)
+    with psycopg.connect(cluster.start().url()) as busy:
+        leaving = _pid(postgres.recorded(home))
+        os.kill(leaving, signal.SIGTERM)  # a smart shutdown: it waits for this session and refuses new ones
+        threading.Timer(1.0, busy.close).start()
+        again = cluster.start()
+    assert _pid(again) != leaving
+    assert _run(again, "SELECT 1") == [(1,)]
 
 
 def test_a_stale_process_number_of_another_program_does_not_hinder_the_start(home):
@@ -173,6 +185,10 @@ def test_programs_closed_to_the_servers_user_are_copied_once(home, monkeypatch):
     shutil.copytree(package, closed / package.name)
     shutil.copytree(package.with_name(f"{package.name}.libs"), closed / f"{package.name}.libs")
     monkeypatch.setattr(binaries, "_packaged_folder", lambda: closed / package.name / "pginstall" / "bin")
-    connection = _started(home)
+    before = os.umask(0o077)
+    try:
+        connection = _started(home)
+    finally:
+        os.umask(before)
     assert _run(connection, "SELECT 1") == [(1,)]
     assert [copy.name for copy in connection.place.glob("binaries*")] == ["binaries-18.6"]

@@ -4,8 +4,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from installation import Installation
 
+from installation import Installation
 from kangqiao.portal import assets
 
 
@@ -57,6 +57,7 @@ def test_migrations_not_applied_are_found(examined, home):
 
 def test_a_taken_port_is_found(examined, home):
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", home.port))
         taken.listen()
         code, said = examined()

@@ -3,13 +3,14 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Iterator
 
 import psycopg
 import pytest
-from installation import Installation, wait_for
 
+from installation import Installation, wait_for
 from kangqiao.infra import postgres
 
 
@@ -43,6 +44,16 @@ def test_a_signal_stops_everything_and_the_database_is_shut_down_cleanly(install
     assert "意外退出" not in installation.said()
     known = postgres.recorded(installation.home)
     assert (known.place / "log").read_text().endswith("database system is shut down\n")
+
+
+def test_what_lies_in_the_home_folder_is_for_its_own_user(installation):
+    process = installation.up()
+    process.send_signal(signal.SIGTERM)
+    assert _stopped(process, installation) == 0
+    entries = [entry for entry in installation.home.iterdir() if entry != installation.output]
+    assert {"archive", "inbox", "logs", "static", "secret-key"} <= {entry.name for entry in entries}
+    readable = [entry.name for entry in entries if stat.S_IMODE(entry.stat().st_mode) & 0o066]
+    assert readable == []
 
 
 def test_after_a_kill_the_children_leave_and_the_next_start_finds_what_was_committed(installation):
@@ -103,6 +114,7 @@ def test_beside_a_running_installation_a_second_start_is_refused_and_other_comma
 
 def test_a_port_taken_by_another_program_is_named_with_a_way_out(installation):
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", installation.port))
         taken.listen()
         refused = installation.run("up")

@@ -1,5 +1,6 @@
 """The operator's command `kangqiao`; each subcommand is a module of this package."""
 
+import os
 import sys
 
 import typer
@@ -38,6 +39,7 @@ def manage(context: typer.Context) -> None:
 
 def app() -> None:
     """Run the command line; an error of the surroundings is shown as one message, not as a traceback."""
+    os.umask(0o077)  # what this program writes, logs included, is for its own user
     try:
         program()
     except InfraError as error:

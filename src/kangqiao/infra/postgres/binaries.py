@@ -71,11 +71,13 @@ def readable_binaries(place: Path, account: Account | None) -> Binaries:
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        for folder in (draft, draft / package.name):
+            folder.chmod(0o755)
         draft.rename(copy)
     folder = copy / found.folder.relative_to(found.folder.parents[2])
     if not _version(folder, account):
         raise PostgresError(
-            f"用户 {account.name} 无法运行 {folder} 中的 PostgreSQL,请检查该目录所在分区是否禁止执行程序"
+            f"用户 {account.name} 无法运行 {folder} 中的 PostgreSQL，请检查该目录所在分区是否禁止执行程序"
         )
     return Binaries(folder=folder, version=found.version)
 

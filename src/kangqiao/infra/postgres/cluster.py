@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 
 from kangqiao.infra.configuration import create_home, write_secret
 from kangqiao.infra.errors import PostgresError
@@ -67,7 +67,7 @@ class Cluster:
     def start(self) -> Connection:
         """Return the connection of the running server, having created and started it as far as needed."""
         known = recorded(self.home)
-        if known and running_process(known.place / "data"):
+        if known and self._answers(known):
             return known
         account = server_account(known.place / "data" if known else None)
         place = known.place if known else choose_place(self.home, account)
@@ -90,6 +90,17 @@ class Cluster:
         result = run([*command, "-t", str(STOP_SECONDS)], account, cwd=known.place)
         if result.returncode and running_process(known.place / "data"):
             raise PostgresError(f"数据库没有在 {STOP_SECONDS} 秒内停止：{result.stderr.strip()}")
+
+    def _answers(self, connection: Connection) -> bool:
+        """Wait while a server is there that does not answer yet: it recovers, or is on its way out."""
+        deadline = time.monotonic() + RECOVERY_SECONDS
+        while running_process(connection.place / "data"):
+            if pq.PGconn.ping(connection.superuser_url().encode()) == pq.Ping.OK:
+                return True
+            if time.monotonic() > deadline:
+                raise PostgresError(f"数据库没有应答，日志在 {connection.place / 'log'}")
+            time.sleep(0.2)
+        return False
 
     def _create(self, place: Path, binaries: Binaries, account: Account | None) -> Connection:
         self.report("正在创建数据库")

@@ -24,7 +24,8 @@ def choose_place(home: Path, account: Account | None) -> Path:
     if account and not _reaches(place, account):
         place.rmdir()
         place = Path("/var/lib") / f"kangqiao-{sha256(os.fsencode(home)).hexdigest()[:12]}"
-        place.mkdir(mode=0o711, exist_ok=True)
+        place.mkdir(exist_ok=True)
+        place.chmod(0o711)
         give(place, account)
     sockets = socket_folder(place)
     if sockets:
