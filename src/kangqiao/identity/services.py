@@ -275,12 +275,12 @@ class _Run:
         """Execute and return how many rows were written."""
         return self._execute(statement).rowcount
 
-    def row(self, statement: LiteralString | sql.Composable) -> tuple:
+    def row(self, statement: LiteralString | sql.Composed) -> tuple:
         """Execute and return the one row of the result."""
         (row,) = self._execute(statement).fetchall()
         return row
 
-    def _execute(self, statement: LiteralString | sql.Composable) -> Cursor:
+    def _execute(self, statement: LiteralString | sql.Composed) -> Cursor:
         return self._cursor.execute(statement, self._parameters, prepare=None if self._keep_plans else False)
 
 

@@ -180,7 +180,7 @@ def _not_among(
 
 def _differences(brought: Brought) -> list[tuple[str, list[Any], Change]]:
     """Return, sheet by sheet, the rows that are new or differ from what is stored, and how many."""
-    stored = {
+    stored: dict[str, Callable[[], dict[Any, Any]]] = {
         INSTITUTIONS.title: _stored_institutions,
         DEPARTMENTS.title: _stored_departments,
         STAFF.title: _stored_staff,
@@ -269,7 +269,7 @@ def _upsert(model: type[models.Model], rows: list[Any], *, key: list[str], rest:
     )
 
 
-_WRITE = {
+_WRITE: dict[str, Callable[[Any], None]] = {
     INSTITUTIONS.title: _write_institutions,
     DEPARTMENTS.title: _write_departments,
     STAFF.title: _write_staff,

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ MOST_ROWS = 200_000
 NOTES = "填写说明"
 
 _HEAD = PatternFill("solid", fgColor="E3F1F1")
-_LISTED = {
+_LISTED: dict[str, list[Any]] = {
     "办别": Institution.Ownership.labels,
     "类别": Staff.Kind.labels,
     "状态": ["启用", "停用"],
@@ -146,13 +147,13 @@ def _add_notes(page: Worksheet) -> None:
     )
 
 
-def _add_table(page: Worksheet, rows: list[tuple[str, ...]]) -> None:
+def _add_table(page: Worksheet, rows: Sequence[tuple[str, ...]]) -> None:
     for row in rows:
         page.append(row)
     for number in range(1, len(rows[0]) + 1):
         page.cell(1, number).font, page.cell(1, number).fill = Font(bold=True), _HEAD
         width = max(len(row[number - 1]) for row in rows)
         page.column_dimensions[get_column_letter(number)].width = min(60, 2 * width + 4)
-        for row in range(1, len(rows) + 1):
-            page.cell(row, number).alignment = Alignment(wrap_text=True, vertical="top")
+        for line in range(1, len(rows) + 1):
+            page.cell(line, number).alignment = Alignment(wrap_text=True, vertical="top")
     page.freeze_panes = "A2"
