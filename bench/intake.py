@@ -32,7 +32,7 @@ def main() -> None:
         return
     residents, runs = (int(text) for text in (*sys.argv[1:], "20000", "3")[:2])
     with tempfile.TemporaryDirectory(prefix="kangqiao-bench-") as name:
-        from kangqiao.simulation import generate_city
+        from kangqiao.simulation.city import generate_city
 
         folder = Path(name)
         folder.chmod(0o711)  # the database's own user passes through

@@ -10,15 +10,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from kangqiao.cli.demo import Invitation, provide_demo
 from kangqiao.infra.configuration import Configuration
 from kangqiao.infra.errors import InfraError
 from kangqiao.wiring.ready import ready
 from kangqiao.wiring.supervision import Child, stop_all
 
 PORT_WAIT_SECONDS = 12.0
+SIGN_OF_LIFE = "/static/vendor/htmx/LICENSE"  # a small file, served whatever host names are allowed
 
 
 class AlreadyRunning(InfraError):
@@ -29,7 +32,7 @@ class PortTaken(InfraError):
     """Another program listens on the port of the pages."""
 
 
-def up() -> None:
+def up(demo: Annotated[bool, typer.Option("--demo", help="先生成并装载一个虚拟的城市，再启动")] = False) -> None:
     """Run database, pages and jobs until told to stop."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
@@ -38,8 +41,9 @@ def up() -> None:
         with ready(report=_say) as settings, _only_one(settings.home):
             _say("✓ 数据库已就绪")
             _prepare(settings)
+            invitation = provide_demo(settings, _say) if demo else None
             _wait_for_port(settings)
-            _run_children(settings)
+            _run_children(settings, invitation)
             _say("正在停止")
     except KeyboardInterrupt:
         pass
@@ -58,7 +62,7 @@ def _prepare(settings: Configuration) -> None:
     (settings.home / "logs").mkdir(exist_ok=True)
 
 
-def _run_children(settings: Configuration) -> None:
+def _run_children(settings: Configuration, invitation: Invitation | None) -> None:
     stop = threading.Event()
     logs = settings.home / "logs"
     children = [
@@ -70,14 +74,16 @@ def _run_children(settings: Configuration) -> None:
     try:
         for child in children:
             child.start()
-        _tend_until(stop, children, settings)
+        _tend_until(stop, children, settings, invitation)
     finally:
         stop_all(children)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
 
 
-def _tend_until(stop: threading.Event, children: list[Child], settings: Configuration) -> None:
+def _tend_until(
+    stop: threading.Event, children: list[Child], settings: Configuration, invitation: Invitation | None
+) -> None:
     answering = False
     while not stop.wait(0.1 if not answering else 0.5):
         for child in children:
@@ -85,6 +91,8 @@ def _tend_until(stop: threading.Event, children: list[Child], settings: Configur
         if not answering and _answers(settings):
             answering = True
             _say(f"✓ 康桥已启动：{address(settings)}   （按 Ctrl-C 停止）")
+            if invitation:
+                show(invitation, _say)
 
 
 def address(settings: Configuration) -> str:
@@ -96,8 +104,8 @@ def address(settings: Configuration) -> str:
 def _answers(settings: Configuration) -> bool:
     connection = http.client.HTTPConnection(_reachable_host(settings), settings.port, timeout=5)
     try:
-        connection.request("GET", "/", headers={"Host": "localhost"})
-        connection.getresponse()
+        connection.request("GET", SIGN_OF_LIFE)
+        connection.getresponse().read()
     except OSError:
         return False
     finally:

@@ -52,14 +52,12 @@ class Verdict:
 class Gate:
     """A DuckDB database in a work folder, for one batch. Each thread takes its own :meth:`session`."""
 
-    def __init__(
-        self, folder: Path, *, institutions: Mapping[str, int], received_at: dt.datetime, threads: int = 2
-    ) -> None:
+    def __init__(self, folder: Path, *, institutions: Mapping[str, int], received_at: dt.datetime) -> None:
         self.folder, self.received_at = folder, received_at
         settings = {
             "memory_limit": MEMORY,
             "temp_directory": str(folder / "spill"),
-            "threads": threads,
+            "threads": 1,  # each session computes on its caller's thread; setting up more costs small files double
             "preserve_insertion_order": True,
         }
         self._database = duckdb.connect(str(folder / "gate.duckdb"), config=settings)

@@ -23,6 +23,8 @@ from kangqiao.records.versions import columns, merge_of
 from kangqiao.standards.data_set import DataSet, Record
 
 BLOCK = 1 << 20
+FEW = 1000
+"""Up to so many rows PostgreSQL plans well without statistics."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ class Store:
         repeated = self._copy(
             f"{self._rows(accepted)} SEMI JOIN {self._known} USING (institution_id, source_key)", merge.arriving
         )
-        self.cursor.execute(f"ANALYZE {merge.arriving}")
+        if repeated > FEW:
+            self.cursor.execute(f"ANALYZE {merge.arriving}")
         self.cursor.execute(merge.stale)
         stale = self.cursor.rowcount
         self.cursor.execute(merge.changed)
@@ -151,9 +154,8 @@ class Store:
     def _push(self, table: str, declared: str, query: str) -> None:
         """Copy a DuckDB query into a temporary table of PostgreSQL."""
         self.cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({declared}) ON COMMIT DELETE ROWS")
-        self.cursor.execute(f"TRUNCATE {table}")
-        self._copy(query, table)
-        self.cursor.execute(f"ANALYZE {table}")
+        if self._copy(query, table) > FEW:
+            self.cursor.execute(f"ANALYZE {table}")
 
     def _copy(self, query: str, table: str) -> int:
         path = self.gate.folder / f"{self.table}.{table}.csv"
