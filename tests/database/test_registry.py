@@ -24,6 +24,9 @@ from kangqiao.registry.services import (
     register_institution,
 )
 from kangqiao.registry.workbook import template
+from kangqiao.simulation.institutions import found
+from kangqiao.simulation.places import settle
+from kangqiao.simulation.registry_workbook import write_workbook
 from kangqiao.trust.actors import Actor, ActorKind, stranger, system_actor
 from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.models import AuditEntry
@@ -256,6 +259,14 @@ def test_a_workbook_of_a_whole_city_takes_a_handful_of_statements(workbook: Work
         import_registry(path=workbook(institutions, [], staff), actor=MANAGER)
     assert Staff.objects.count() == 5500
     assert len(captured) < 40
+
+
+def test_the_synthetic_city_registers_itself_by_workbook(tmp_path: Path) -> None:
+    places = settle(residents=20_000, institutions=30, seed=1)
+    write_workbook(found(places=places, seed=1), tmp_path / "registry.xlsx")
+    changes = import_registry(path=tmp_path / "registry.xlsx", actor=MANAGER)
+    assert changes["机构"] == Change(created=30)
+    assert min(changes["科室"].created, changes["人员"].created) > 100
 
 
 INSTITUTION = {
