@@ -68,9 +68,15 @@ def database(cluster: postgres.Connection) -> Iterator[None]:
 
 
 @pytest.fixture
-def committed_database(cluster: postgres.Connection) -> Iterator[str]:
+def database_name() -> str:
+    """The name of `committed_database`; tests that share a server give all of theirs one name."""
+    return f"test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def committed_database(cluster: postgres.Connection, database_name: str) -> Iterator[str]:
     """The URL of a fresh database, for tests that commit or use several connections; Django points at it."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
+    name = database_name
     _create_database(cluster, name, template="template")
     url = cluster.url(name)
     _point_django_at(url)

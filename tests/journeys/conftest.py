@@ -20,6 +20,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from stage.journey import Site
 
+from kangqiao.infra import postgres
+
 HERE = Path(__file__).parent
 WIDTHS = {"desk": (1280, 860), "phone": (390, 844)}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -27,30 +29,43 @@ CHROMIUM_FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-back
 
 
 @pytest.fixture
-def site(committed_database: str, tmp_path: Path) -> Iterator[Site]:
-    """The platform on a free port, with this test's database."""
+def database_name() -> str:
+    """One name for all journeys: the server, started once, finds each test's fresh database under it."""
+    return "journey"
+
+
+@pytest.fixture(scope="session")
+def server(cluster: postgres.Connection, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The platform on a free port; its database is there while a test asks for `site`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path / "server.log"
+    home = tmp_path_factory.mktemp("site")
+    log = home / "server.log"
     environment = os.environ | {
-        "KANGQIAO_HOME": str(tmp_path / "home"),
-        "KANGQIAO_DATABASE_URL": committed_database,
+        "KANGQIAO_HOME": str(home / "home"),
+        "KANGQIAO_DATABASE_URL": cluster.url("journey"),
         "DJANGO_SETTINGS_MODULE": "stage.settings",
-        "PYTHONPATH": str(HERE),
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
-        server = subprocess.Popen(
+        process = subprocess.Popen(
             [*command, "kangqiao.wiring.asgi:app"], env=environment, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait(url, server, log)
+            _wait(f"{url}/static/portal/logo.svg", process, log)
             yield Site(url, log)
         finally:
-            server.terminate()
-            server.wait(20)
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture
+def site(committed_database: str, server: Site) -> Site:
+    """The platform with this test's own, fresh database."""
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -101,12 +116,12 @@ def shoot(page: Page) -> Callable[[str], None]:
     return keep
 
 
-def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
+def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
     for _ in range(300):
-        if server.poll() is not None:
+        if process.poll() is not None:
             break
         try:
-            if httpx.get(f"{url}/health").is_success:
+            if httpx.get(url).is_success:
                 return
         except httpx.TransportError:
             pass

@@ -6,35 +6,26 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.cache import patch_cache_control
+from django.utils.deprecation import MiddlewareMixin
 
 from kangqiao.trust.http import PUBLIC
 from kangqiao.trust.models import Account
 
-Respond = Callable[[HttpRequest], HttpResponse]
 ALLOWED_WHILE_PASSWORD_IS_DUE = {"portal:password", "portal:sign-out"}
 
 
-class PagesAreNotKept:
+class PagesAreNotKept(MiddlewareMixin):
     """Browsers and proxies keep no page: the next person at a ward's computer finds nothing of the last one's."""
 
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Forbid keeping the answer, unless its view decided otherwise."""
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, no_store=True, private=True)
         return response
 
 
-class PasswordComesFirst:
+class PasswordComesFirst(MiddlewareMixin):
     """Whoever has to change the password is led there from every other page."""
-
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any

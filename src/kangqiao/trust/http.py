@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.utils.deprecation import MiddlewareMixin
 
 from kangqiao.trust.actions import Action, Outcome
 from kangqiao.trust.actors import Actor, ActorKind, stranger
@@ -64,14 +65,8 @@ def request_actor(request: HttpRequest) -> Actor:
     return actor
 
 
-class EveryRouteNamesItsPermission:
+class EveryRouteNamesItsPermission(MiddlewareMixin):
     """Middleware: a view that is neither guarded nor public is never run. Stands after authentication."""
-
-    def __init__(self, get_response: View) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> None:
         """Raise `ImproperlyConfigured` for a view without a mark."""

@@ -41,7 +41,7 @@ function chartOption(data) {
       scale: true,
       min: low === undefined || low === null ? undefined : (value) => Math.min(value.min, low), // the band is in sight
       max: high === undefined || high === null ? undefined : (value) => Math.max(value.max, high),
-      axisLabel: text,
+      axisLabel: { ...text, showMinLabel: false, showMaxLabel: false }, // the ends are no round numbers
       splitLine: { lineStyle: { color: token("--kq-line") } },
     },
     series: data.series.map((series, index) => ({
