@@ -31,6 +31,30 @@ HOME = Destination("", "工作台", "", "home", "portal:home", Permission.SESSIO
 
 DESTINATIONS: tuple[Destination, ...] = (
     Destination(
+        "档案调阅",
+        "查找居民",
+        "按证件号码或姓名加出生日期找到居民，调阅跨机构的健康档案",
+        "search",
+        "identity:find",
+        Permission.RESIDENT_FIND,
+    ),
+    Destination(
+        "数据接入",
+        "数据批次",
+        "机构报送的批次、处理进度、回执和退回的行",
+        "inbox",
+        "intake:batches",
+        Permission.BATCH_READ,
+    ),
+    Destination(
+        "数据接入",
+        "报送数据",
+        "上传 Excel 工作簿或数据压缩包",
+        "upload",
+        "intake:submit",
+        Permission.BATCH_SUBMIT,
+    ),
+    Destination(
         "数据接入",
         "数据标准",
         "数据集、数据元、值域，下载填报模板和接口说明",

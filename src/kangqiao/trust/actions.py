@@ -26,6 +26,7 @@ class Action(TextChoices):
     BATCH_SUBMIT = "intake:batch:submit", "报送数据批次"
     BATCH_STORE = "intake:batch:store", "批次数据入库"
     BATCH_READ = "intake:batch:read", "查看数据批次"
+    REFUSED_READ = "intake:refused:read", "查看退回的数据行"
     REFUSED_DOWNLOAD = "intake:refused:download", "下载退回的数据行"
     REGISTRY_IMPORT = "registry:import", "导入机构、科室和人员"
     FHIR_READ = "fhir:read", "FHIR 读取"

@@ -9,5 +9,8 @@ handler500 = "kangqiao.portal.views.faults.broken"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("kangqiao.portal.urls")),
+    path("intake/", include("kangqiao.intake.urls")),
+    path("residents/", include("kangqiao.identity.urls")),
+    path("records/", include("kangqiao.records.urls")),
     path("registry/", include("kangqiao.registry.urls")),
 ]
