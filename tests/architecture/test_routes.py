@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 import kangqiao
 from kangqiao.portal.navigation import DESTINATIONS, HOME
+from kangqiao.portal.templatetags import kangqiao as library
 from kangqiao.trust.http import PUBLIC, EveryRouteNamesItsPermission
 from kangqiao.trust.permissions import PERMISSIONS_OF, Permission
 
@@ -71,3 +72,10 @@ def test_no_page_carries_a_script_or_style_of_its_own():
             text,
         ), template
         assert "//" not in re.sub(r"\{#.*?#\}", "", text).replace("http://www.w3.org", ""), template
+
+
+def test_the_design_document_names_every_word_of_templates():
+    document = (SOURCE.parents[1] / "docs/design-system.md").read_text()
+    words = library.register
+    assert [name for name in words.tags if f"{{% {name} " not in document] == []
+    assert [name for name in words.filters if f"|{name} }}}}" not in document.replace("\\|", "|")] == []
