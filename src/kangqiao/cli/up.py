@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from kangqiao.cli.demo import Invitation, provide_demo
+from kangqiao.cli.demo import Invitation, provide_demo, show
 from kangqiao.infra.configuration import Configuration
 from kangqiao.infra.errors import InfraError
 from kangqiao.wiring.ready import ready
