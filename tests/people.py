@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from kangqiao.identity.models import Link, Patient
 from kangqiao.identity.rules import check_character
@@ -67,8 +67,8 @@ def register(
 ) -> UUID:
     """Register a patient as intake does, and return its id."""
     row = Registration(institution.id, number, name, "2", dt.date.fromisoformat(birth), "01" if key else None, key)
-    connection.ensure_connection()
-    register_patients(connection.connection, source=Source.registrations([row]), actor_id=None)
+    with transaction.atomic():
+        register_patients(connection.connection, source=Source.registrations([row]), actor_id=None)
     return Patient.objects.get(institution_id=institution.id, local_number=number).id
 
 
@@ -113,7 +113,7 @@ class Life:
     def begin(self) -> "Life":
         """Create the institutions and the patients, and let the years pass."""
         for index, name in enumerate(NAMES):
-            institution = make_institution(name, f"53090000{index}")
+            institution = make_institution(name, f"5309000{index}{self.key[-1]}")
             self.institutions.append(institution)
             self.patients.append(register(institution, f"P{index}0317", name=self.name, key=self.key))
         for index, patient in enumerate(self.patients):

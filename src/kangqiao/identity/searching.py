@@ -1,20 +1,20 @@
 """What somebody typed to find a person: a document's number, or a name with the date of birth. Pure decisions."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Final
 
 from kangqiao.identity.documents import DocumentKey, DocumentType, Unusable
-from kangqiao.identity.rules import TIDY, UNTIDY, normalise_document
+from kangqiao.identity.rules import normalise_document
 
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 _LATIN_NAME: Final = re.compile(r"[A-Za-z]{2,}[\s.·]")
 _BIRTH: Final = re.compile(
     r"(?<!\d)(\d{4})\s*(?:[-./年]\s*(\d{1,2})\s*[-./月]\s*(\d{1,2})\s*日?|(\d{2})(\d{2}))\s*(?:出?生)?$"
 )
-_WIDTH: Final = str.maketrans(UNTIDY[: UNTIDY.index("Ａ")], TIDY[:10])
 _SPACES: Final = re.compile(r"[\s\u3000,，;；、]+")
 _SEPARATORS: Final = re.compile(r"[·•・‧.．\s]")
 _CITIZEN_DIGITS: Final = 15
@@ -66,7 +66,7 @@ class Refused:
 
 def read_search(text: str, *, today: date) -> ByDocument | ByName | Refused:
     """Decide what the text asks for. Full-width digits, spaces, and the usual ways to write a date are understood."""
-    tidy = text.translate(_WIDTH).strip()
+    tidy = unicodedata.normalize("NFKC", text).strip()
     if not tidy:
         return Refused(Unclear.EMPTY.message)
     birth = _BIRTH.search(tidy)

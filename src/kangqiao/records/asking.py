@@ -10,6 +10,9 @@ from kangqiao.standards.conditions import CITY_TIME
 
 PERIODS: Final = {"1m": ("近一个月", 31), "3m": ("近三个月", 92), "1y": ("近一年", 366), "3y": ("近三年", 1096)}
 
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_TICK: Final = dt.timedelta(microseconds=1)
+
 Parameters = Mapping[str, Sequence[str]]
 
 
@@ -40,7 +43,7 @@ def wanted_of(parameters: Parameters, *, today: dt.date) -> Wanted:
 
 def place_word(place: Place) -> str:
     """Return a place as one word of a URL; it holds a time and an internal id."""
-    return f"{int(place.at.timestamp() * 1_000_000)}-{place.id.hex}"
+    return f"{(place.at - _EPOCH) // _TICK}-{place.id.hex}"
 
 
 def _one(parameters: Parameters, name: str) -> str:
@@ -89,8 +92,8 @@ def _place(word: str) -> Place | None:
     if not word:
         return None
     try:
-        moment, _, id = word.partition("-")
-        return Place(dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(microseconds=int(moment)), UUID(hex=id))
+        moment, _, id = word.rpartition("-")
+        return Place(_EPOCH + int(moment) * _TICK, UUID(hex=id))
     except (ValueError, OverflowError):
         raise NotUnderstood("before 应为上一页返回的位置") from None
 

@@ -163,10 +163,10 @@ _NUMBERS: Final = ("DOUBLE", "INTEGER", "DECIMAL(12,2)")
 
 
 def columns_of(data_set: type[DataSet]) -> tuple[Element, ...]:
-    """Return the columns a table of rows has: those the panel names, else what is required or sums a row up."""
+    """Return the columns a table of rows has: those the panel names, else what sums a row up and its values."""
     named = getattr(data_set.panel, "columns", None) or (
+        *(field.companion_of or field for field in headline_of(data_set).fields),
         *getattr(data_set.panel, "values", ()),
-        *(field for field in headline_of(data_set).fields if field.companion_of is None),
     )
     occurred = getattr(data_set, "occurred", None)
     skipped = (Link,) if data_set.part_of() else ()

@@ -26,6 +26,8 @@ from kangqiao.records.items import (
     versions_of,
 )
 from kangqiao.records.medical_record.models import InpatientStay, OutpatientEncounter
+from kangqiao.records.models import Original
+from kangqiao.records.originals import original_of, unpacked
 from kangqiao.records.panels import Panel, panel_of
 from kangqiao.records.rules import require_reading
 from kangqiao.records.themes import Theme, members
@@ -124,6 +126,7 @@ class Opened:
     whole: tuple[str, UUID] | None
     encounter: tuple[str, UUID] | None
     visit: tuple[Item, ...]
+    original: Original | None
     versions: tuple[Version, ...]
 
 
@@ -237,6 +240,28 @@ def open_item(
         return _opened(resident_id, row, revealed)
 
 
+def read_original(*, resident_id: UUID, kind: str, id: UUID, actor: Actor, purpose: Purpose) -> tuple[Original, bytes]:
+    """Return the message a row was made of and its bytes as they came. Raises `NoSuchRecord` where there is none."""
+    data_set = data_sets().get(kind)
+    if data_set is None or not issubclass(data_set, Record):
+        raise NoSuchRecord
+    with reading(
+        resident_id=resident_id,
+        actor=actor,
+        purpose=purpose,
+        part="original",
+        action=Action.SOURCE_READ,
+        permission=Permission.SOURCE_READ,
+        object_kind=kind,
+        object_id=id,
+    ):
+        row = queries.row_of_resident(data_set, id, resident_id)
+        original = row and original_of(row.batch_id)
+        if not original or original.content is None:
+            raise NoSuchRecord
+        return original, unpacked(bytes(original.content))
+
+
 def reveal_documents(*, resident_id: UUID, actor: Actor, purpose: Purpose) -> Head:
     """Return the head of a record whose numbers are to be shown in full, and write down that they were."""
     with reading(resident_id=resident_id, actor=actor, purpose=purpose, part="documents", detail={"revealed": True}):
@@ -277,6 +302,7 @@ def _opened(resident_id: UUID, row: Any, revealed: bool) -> Opened:
         whole=_whole(row),
         encounter=_encounter(row),
         visit=queries.visit_items(row),
+        original=original_of(row.batch_id),
         versions=versions_of(row, queries.former_versions(row.id)),
     )
 

@@ -13,5 +13,6 @@ urlpatterns = [
     path("residents/<uuid:resident_id>/laboratory-item", views.laboratory_item, name="laboratory-item"),
     path("residents/<uuid:resident_id>/themes/<slug:word>", views.theme, name="theme"),
     path("residents/<uuid:resident_id>/items/<slug:kind>/<uuid:id>", views.item, name="item"),
+    path("residents/<uuid:resident_id>/items/<slug:kind>/<uuid:id>/original", views.original, name="original"),
     path("residents/<uuid:resident_id>/items/<slug:kind>/<uuid:id>/whole", views.item_revealed, name="item-revealed"),
 ]

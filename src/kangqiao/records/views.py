@@ -167,6 +167,19 @@ def item_revealed(
     return _show_item(request, opened)
 
 
+@require_safe
+@permission_required(Permission.SOURCE_READ)
+@for_a_purpose
+def original(
+    request: HttpRequest, resident_id: UUID, *, kind: str, id: UUID, actor: Actor, purpose: Purpose
+) -> HttpResponse:
+    """The message a row was made of, byte for byte, as a file."""
+    found, content = services.read_original(resident_id=resident_id, kind=kind, id=id, actor=actor, purpose=purpose)
+    response = HttpResponse(content, content_type=found.media_type)
+    response["Content-Disposition"] = f'attachment; filename="{found.kind}-{found.id}.json"'
+    return response
+
+
 @require_POST
 @permission_required(Permission.TIMELINE_READ)
 @for_a_purpose

@@ -1,0 +1,197 @@
+"""The JSON door of the record view, asked as a hospital's system asks: tokens, purposes, pages, audit."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from kangqiao.gateway.app import Gateway, answers
+from kangqiao.identity.models import Resident
+from kangqiao.infra.ids import uuid7
+from kangqiao.records.medical_record.models import Charge, Diagnosis
+from kangqiao.trust.actions import Action
+from kangqiao.trust.actors import system_actor
+from kangqiao.trust.models import AuditEntry
+from kangqiao.trust.services import issue_token
+from people import NAMES, citizen_number, make_institution, moment, register, resident_of, write
+
+PURPOSE = "purpose=treatment"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    content: Any
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def resident(committed_database: str) -> UUID:
+    """A person with three rows at two hospitals."""
+    key = citizen_number()
+    first, second = (register(make_institution(NAMES[n], f"53090000{n}"), f"P{n}", key=key) for n in (0, 1))
+    write(Diagnosis, first, moment("2026-03-01 08:30"), role="1", code="I10.x00", code_name="高血压病")
+    write(Charge, second, moment("2026-03-02 09:00"), total=12)
+    write(Diagnosis, first, moment("2026-03-03 08:30"), role="1", code_name="误写", voided=True)
+    return resident_of(first)
+
+
+@pytest.fixture
+def ask(committed_database: str, tmp_path: Path) -> Ask:
+    """Send one request to a gateway of this database, with a token that may read timelines or as told."""
+
+    def token(*permissions: str) -> str:
+        return issue_token(
+            institution_id=1,
+            name="HIS",
+            permissions=permissions,
+            valid_until=timezone.now() + timedelta(days=1),
+            actor=system_actor("test"),
+        ).plain
+
+    def send(
+        path: str, *, method: str = "GET", permission: str | None = "records:timeline:read", **headers: str
+    ) -> Answer:
+        if permission:
+            headers["authorization"] = f"Bearer {token(permission)}"
+        return asyncio.run(_send(committed_database, tmp_path, method, path, headers))
+
+    return send
+
+
+async def _send(url: str, home: Path, method: str, target: str, headers: dict[str, str]) -> Answer:
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        "client": ("10.1.2.3", 4711),
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    gateway = Gateway(url=url, home=home, archive_url=(home / "archive").as_uri())
+    await gateway.start()
+    try:
+        await gateway(scope, receive, send)
+    finally:
+        await gateway.stop()
+    body = sent[1]["body"]
+    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], told, json.loads(body) if body else None)
+
+
+def place(resident: UUID, query: str = PURPOSE) -> str:
+    return f"/api/records/residents/{resident}/timeline?{query}"
+
+
+def read() -> list[AuditEntry]:
+    return list(AuditEntry.objects.filter(action=Action.TIMELINE_READ))
+
+
+def test_the_door_is_the_gateways(resident):
+    assert answers(place(resident).partition("?")[0])
+    assert not answers(f"/records/residents/{resident}")
+
+
+def test_the_newest_rows_come_first_with_their_words_and_places(resident, ask):
+    answer = ask(place(resident))
+    assert answer.status == 200
+    assert answer.content["resident"] == str(resident)
+    newest, oldest = answer.content["items"]
+    assert (newest["kind"], newest["title"], newest["headline"]) == ("charge", "费用", "总费用 12.00 元")
+    assert newest["institution"]["name"] == NAMES[1]
+    assert oldest["occurred_at"] == "2026-03-01T08:30:00+08:00"
+    assert oldest["headline"] == "主要诊断 高血压病 I10.x00"
+    assert answer.content["next"] is None
+    assert "no-store" in answer.headers["cache-control"]
+
+
+def test_pages_and_choices_are_those_of_the_page(resident, ask):
+    first = ask(place(resident, f"{PURPOSE}&size=1&voided=1")).content
+    assert [item["voided"] for item in first["items"]] == [True]
+    second = ask(place(resident, f"{PURPOSE}&size=1&before={first['next']}")).content
+    assert [item["kind"] for item in second["items"]] == ["charge"]
+    assert [item["kind"] for item in ask(place(resident, f"{PURPOSE}&kinds=diagnosis")).content["items"]] == [
+        "diagnosis"
+    ]
+
+
+def test_the_reading_is_written_down_with_token_purpose_and_address(resident, ask):
+    ask(place(resident, ""), x_purpose="emergency")
+    (entry,) = read()
+    assert (entry.actor_kind, entry.institution_id, entry.resident_id) == ("token", 1, resident)
+    assert (entry.purpose, entry.outcome, entry.address) == ("emergency", "done", "10.1.2.3")
+    assert entry.detail == {"part": "timeline"}
+
+
+@pytest.mark.parametrize("query", ["", "purpose=curiosity", "purpose=supervision"])
+def test_without_a_purpose_nothing_is_read(resident, ask, query):
+    answer = ask(place(resident, query))
+    assert answer.status == 400
+    assert "treatment（诊疗）" in answer.content["message"]
+    assert read() == []
+
+
+@pytest.mark.parametrize(("permission", "status"), [(None, 401), ("fhir:read", 403)])
+def test_without_the_permission_nothing_is_read(resident, ask, permission, status):
+    answer = ask(place(resident), permission=permission)
+    assert answer.status == status
+    assert "items" not in answer.content
+    assert read() == []
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        ("/timeline?purpose=treatment&size=9999", 400),
+        ("/timeline?purpose=treatment&kinds=nothing", 400),
+        ("/everything?purpose=treatment", 404),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_in_chinese(resident, ask, rest, status):
+    answer = ask(f"/api/records/residents/{resident}{rest}")
+    assert answer.status == status
+    assert answer.content["message"]
+
+
+def test_only_reading_is_offered(resident, ask):
+    assert ask(place(resident), method="POST").status == 405
+
+
+def test_an_unknown_resident_is_not_found_and_the_attempt_is_written_down(resident, ask):
+    nobody = uuid7()
+    assert ask(place(nobody)).status == 404
+    assert ask("/api/records/residents/7/timeline?purpose=treatment").status == 404
+    assert [(entry.resident_id, entry.outcome) for entry in read()] == [(nobody, "failed")]
+
+
+def test_a_merged_resident_is_found_elsewhere(resident, ask):
+    gone = Resident.objects.create(state="merged", merged_into_id=resident)
+    answer = ask(place(gone.id))
+    assert answer.status == 308
+    assert answer.headers["location"] == f"/api/records/residents/{resident}/timeline"
+
+
+def test_a_resident_without_rows_has_an_empty_timeline(committed_database, ask):
+    alone = resident_of(register(make_institution(), "P1", key=citizen_number()))
+    assert ask(place(alone)).content == {"resident": str(alone), "items": [], "next": None}
