@@ -279,8 +279,8 @@ def _counted(username: str, address: str | None) -> Account | None:
         return None
     now = timezone.now()
     before = Attempts(account.failed_attempts, account.locked_until)
-    if before.locked_at(now):
-        raise AccountLocked(account.locked_until, now)
+    if before.locked_until and before.locked_at(now):
+        raise AccountLocked(before.locked_until, now)
     after = count_attempt(before, now=now)
     account.failed_attempts, account.locked_until = after.failed, after.locked_until
     account.save(update_fields=["failed_attempts", "locked_until"])

@@ -104,7 +104,7 @@ def badge(text: str, kind: str = "plain") -> SafeString:
 @register.simple_tag
 def outcome(word: str) -> SafeString:
     """Return how an act ended, as a badge."""
-    return badge(str(Outcome(word).label), OUTCOME_BADGES[word])
+    return badge(str(Outcome(word).label), OUTCOME_BADGES[Outcome(word)])
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from openpyxl import Workbook
@@ -58,7 +59,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 
 @permission_required(Permission.AUDIT_READ)
-def audit_export(request: HttpRequest) -> HttpResponse:
+def audit_export(request: HttpRequest) -> HttpResponseBase:
     """Send what was searched for as an Excel file: the newest 20,000 entries, and a last line when there are more."""
     form = AuditSearch(request.GET)
     if not form.is_valid():
@@ -94,7 +95,7 @@ def _shown(entries: list[AuditEntry]) -> Iterator[dict[str, Any]]:
             "kind": ActorKind(entry.actor_kind).label,
             "action": actions.get(entry.action, entry.action),
             "object": OBJECT_LABELS.get(entry.object_kind or "", entry.object_kind),
-            "purpose": purposes.get(entry.purpose),
+            "purpose": purposes.get(entry.purpose or ""),
             "outcome": Outcome(entry.outcome).label,
         }
 
