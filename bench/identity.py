@@ -8,6 +8,7 @@ four tables into empty tables with the same indexes and constraints, in the same
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -184,18 +185,28 @@ def one_by_one(bench: Bench) -> None:
             Registration(9, f"{group}-{number}", "李明", "1", None, "03", f"G{group:02d}{number:06d}")
             for number in range(group * 500)
         ]
-        with psycopg.connect(bench.url) as connection:
-            started = time.perf_counter()
+
+        def register(connection: psycopg.Connection, rows: list[Registration] = rows, group: int = group) -> None:
             for first in range(0, len(rows), group):
                 some = Source.registrations(rows[first : first + group])
                 register_patients(connection, source=some, actor_id=None)
                 connection.commit()
-            seconds = time.perf_counter() - started
-        bench.table.add_row(title, f"{len(rows):,}", f"{seconds:.2f}", f"{len(rows) / seconds:,.0f}", "", "", "")
+
+        bench.time(title, len(rows), register)
+
+
+def remove() -> None:
+    """Remove the server's folder, which may lie outside of the home where the home is not open to its user."""
+    known = postgres.recorded(HOME)
+    postgres.Cluster(home=HOME).stop()
+    if known:
+        shutil.rmtree(known.place, ignore_errors=True)
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     try:
         main()
     finally:
-        shutil.rmtree(HOME, ignore_errors=True)
+        remove()
