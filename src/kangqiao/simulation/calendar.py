@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
-MONTHS_ONE_BY_ONE = 3
+MONTHS_ONE_BY_ONE = 2
 """The last months arrive month by month; everything before arrives as one first delivery (存量)."""
 
 
@@ -32,7 +33,7 @@ class Calendar:
     def years(self) -> int:
         return max(1, round(self.days / 365.25))
 
-    @property
+    @functools.cached_property
     def starts(self) -> np.ndarray:
         """Return the first day of every reporting period."""
         month = self.last.astype("datetime64[M]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import shutil
 from collections import Counter
@@ -30,6 +31,8 @@ WORTH_A_PROCESS = 100_000
 """Residents below which starting another process costs more than it saves."""
 
 LAST_DAY = dt.date(2026, 10, 31)
+BATCHES, TRUTH, SPOOL = "batches", "truth", "spool"
+MANIFEST, REGISTRY = "city.json", "registry.xlsx"
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, in Chinese; how much is done; of how much)."""
@@ -37,26 +40,43 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class CityManifest:
-    """What was generated.
+    """What was generated; kept as ``city.json`` in its folder.
 
-    batches    folders and zip files in the order in which the hospitals send them
-    rows       rows per data set, repeated ones included
-    truth      folder of the truth (see ``simulation.truth``)
-    registry   workbook of institutions, departments and staff
+    batch_names  folders and zip files in ``batches``, in the order in which the hospitals send them
+    rows         rows per data set, repeated ones included
+    defects      planted ones
     """
 
     folder: Path
-    batches: tuple[Path, ...]
+    batch_names: tuple[str, ...]
     rows: dict[str, int]
     residents: int
     institutions: int
     defects: int
-    truth: Path
-    registry: Path
+
+    @property
+    def batches(self) -> tuple[Path, ...]:
+        return tuple(self.folder / BATCHES / name for name in self.batch_names)
+
+    @property
+    def truth(self) -> Path:
+        """Return the folder of the truth (see ``simulation.truth``)."""
+        return self.folder / TRUTH
+
+    @property
+    def registry(self) -> Path:
+        """Return the workbook of institutions, departments and staff."""
+        return self.folder / REGISTRY
 
     @property
     def total_rows(self) -> int:
         return sum(self.rows.values())
+
+
+def read_city(folder: Path) -> CityManifest:
+    """Return what ``generate_city`` left in a folder; raises FileNotFoundError where it left nothing."""
+    known = json.loads((folder / MANIFEST).read_bytes())
+    return CityManifest(folder=folder, **known | {"batch_names": tuple(known["batch_names"])})
 
 
 @dataclass(frozen=True)
@@ -70,15 +90,15 @@ class Workshop:
 
     @property
     def spool(self) -> Path:
-        return self.folder / "spool"
+        return self.folder / SPOOL
 
     @property
     def batches(self) -> Path:
-        return self.folder / "batches"
+        return self.folder / BATCHES
 
     @property
     def truth(self) -> Path:
-        return self.folder / "truth"
+        return self.folder / TRUTH
 
 
 @dataclass(frozen=True)
@@ -124,19 +144,19 @@ def generate_city(
         deliveries = [d for town in towns for d in town.deliveries]
         deliveries += _deliver_shared(shop, [piece for town in towns for piece in town.pieces], run, progress)
     truth.note_city(city, deliveries, folder=shop.truth)
-    registry = folder / "registry.xlsx"
-    write_workbook(built, registry)
+    write_workbook(built, folder / REGISTRY)
     shutil.rmtree(shop.spool)
-    return CityManifest(
+    manifest = CityManifest(
         folder=folder,
-        batches=tuple(sorted(delivery.path for delivery in deliveries)),
+        batch_names=tuple(sorted(delivery.path.name for delivery in deliveries)),
         rows=dict(sum((town.rows for town in towns), Counter())),
         residents=residents,
         institutions=len(built),
         defects=sum(town.defects for town in towns),
-        truth=shop.truth,
-        registry=registry,
     )
+    known = {name: value for name, value in vars(manifest).items() if name != "folder"}
+    (folder / MANIFEST).write_text(json.dumps(known, indent=2))
+    return manifest
 
 
 def _worthwhile(residents: int) -> int:
@@ -215,8 +235,9 @@ def _deliver_shared(shop: Workshop, pieces: list[Piece], run: Run, progress: Pro
 
 
 def _by_sender(pieces: list[Piece]) -> Iterator[tuple[int, list[Piece]]]:
-    """Yield every sender with its pieces, always in the same order."""
+    """Yield every sender with its pieces, always in the same order: what others refer to first."""
     by_sender: dict[int, list[Piece]] = {}
-    for piece in sorted(pieces, key=lambda piece: (piece.sender, piece.path.name, piece.number)):
+    place = {word: number for number, word in enumerate(DATA_SETS)}
+    for piece in sorted(pieces, key=lambda piece: (piece.sender, place[piece.data_set], piece.path.name, piece.number)):
         by_sender.setdefault(piece.sender, []).append(piece)
     yield from by_sender.items()

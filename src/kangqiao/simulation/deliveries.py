@@ -167,7 +167,9 @@ def _file(data_set: str, pieces: list[Piece], habit: Habit, folder: Path) -> Ent
 
 def _write_parquet(parts: Iterator[pa.Table], path: Path) -> None:
     first = next(parts)
-    with pq.ParquetWriter(path, first.schema, compression="snappy", write_statistics=False) as writer:
+    words = [column.name for column in first.schema if pa.types.is_dictionary(column.type)]
+    lean = {"use_dictionary": words, "write_statistics": False, "store_schema": False}
+    with pa.OSFile(str(path), "wb") as file, pq.ParquetWriter(file, first.schema, **lean) as writer:
         writer.write_table(first)
         for part in parts:
             writer.write_table(part)

@@ -20,7 +20,7 @@ NEVER = np.datetime64("2200-01-01")
 NEW_CASES = 0.16
 """Share of lasting conditions that began within the simulated years."""
 
-ATTENDANCE = 0.60
+ATTENDANCE = 0.95
 """Share of acute illness and of routine visits that reaches an institution; gives 50 rows a resident in three years."""
 
 TUBERCULOSIS_DAYS = 240

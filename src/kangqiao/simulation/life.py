@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.draws import mixed
@@ -119,9 +121,15 @@ def same(count: int, word: str) -> Pick:
 
 def facts_column(name: str, column: str, row: np.ndarray) -> Pick:
     """Return a column of words of a table of facts, by row number (-1: missing); empty words are missing."""
+    words, empty = _words(name, column)
+    return Pick(np.where(empty[row], -1, row).astype(np.int32), words)
+
+
+@functools.cache
+def _words(name: str, column: str) -> tuple[pa.Array, np.ndarray]:
+    """Return a column's words, and for every row number (-1 the last) whether there is none."""
     words = facts(name)[column]
-    empty = np.r_[words == "", False]
-    return Pick(np.where(empty[row], -1, row).astype(np.int32), text_of(words))
+    return text_of(words), np.r_[words == "", True]
 
 
 def moments(days: np.ndarray, hour: np.ndarray | float) -> np.ndarray:

@@ -187,7 +187,7 @@ def _families(random: np.random.Generator, village: np.ndarray, age: np.ndarray,
         fits = (age[guest] - age[host] > 17) & (age[host] < 58) & (ranked(host) < 2)
         guest, host = guest[fits], host[fits]
         root[guest] = host
-        root = np.where(husband >= 0, root[np.maximum(husband, 0)], root)
+        root = root[root]
         elder[host[sex[guest] == 1]] = guest[sex[guest] == 1]
     return _Families(husband, father, mother, elder, root)
 

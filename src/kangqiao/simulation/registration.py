@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from kangqiao.simulation.draws import Choices, steady_uniform
 from kangqiao.simulation.facts import facts
-from kangqiao.simulation.life import HOUR, SENT_AFTER, Life, codes, facts_column, same
+from kangqiao.simulation.life import HOUR, SENT_AFTER, Life, codes, facts_column, moments, same
 from kangqiao.simulation.people import EDUCATION
 from kangqiao.simulation.sheets import Keys, Pick, Sheet, digits
 
@@ -123,15 +123,14 @@ def allergies(life: Life, known: Patients) -> Sheet:
     penicillin = steady_uniform(number, 8) < 0.03
     other = steady_uniform(number, 82) < ALLERGIC - 0.03
     asked = life.institutions.levels[known.institution] >= 1
-    rows = np.flatnonzero(
-        (penicillin | other) & asked & (known.since >= life.calendar.first) & (life.random.random(len(known)) < 0.8)
-    )
+    rows = np.flatnonzero((penicillin | other) & asked & (life.random.random(len(known)) < 0.8))
     number = number[rows]
     choices = Choices.of(table.numbers("weight")[1:])
     lot = (steady_uniform(number, 83) * 0.999999)[:, None]
     substance = 1 + (lot > choices.cumulative[None, :]).sum(axis=1)
     substance = np.where(penicillin[rows], 0, substance)
-    at = known.since[rows] + 1800
+    opening = life.calendar.first + life.random.integers(0, 300, len(rows))
+    at = np.maximum(known.since[rows] + 1800, moments(opening, 9.5))
     place = known.institution[rows]
     return Sheet(
         "allergy",

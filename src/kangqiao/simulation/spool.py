@@ -55,4 +55,4 @@ def tables(pieces: list[Piece], *, rows: int) -> Iterator[pa.Table]:
 @functools.lru_cache(maxsize=512)
 def _opened(path: Path) -> pa.ipc.RecordBatchFileReader:
     """Return a spooled file, kept open: many senders have a piece in it."""
-    return pa.ipc.open_file(pa.memory_map(str(path)))
+    return pa.ipc.open_file(pa.OSFile(str(path)))

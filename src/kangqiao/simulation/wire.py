@@ -87,23 +87,14 @@ def _arrow(column: Column, kind: str) -> pa.Array:
         return column.compact().arrow()
     if isinstance(column, Keys):
         return column.text()
-    if not isinstance(column, np.ndarray):
-        return column
-    match kind:
-        case "date":
-            return pa.array(column.astype("datetime64[D]"))
-        case "moment":
-            return pa.array(column.astype("datetime64[s]"))
-        case "flag":
-            return pa.array(column.astype(bool))
-        case "whole":
-            return _whole(column)
-        case _:
-            return pa.array(column.astype(np.float64, copy=False), from_pandas=True)
+    return _values(column, kind) if isinstance(column, np.ndarray) else column
 
 
-def _whole(column: np.ndarray) -> pa.Array:
-    if column.dtype.kind != "f":
-        return pa.array(column.astype(np.int32))
-    missing = np.isnan(column)
-    return pa.array(np.where(missing, 0, column).astype(np.int32), mask=missing)
+def _values(column: np.ndarray, kind: str) -> pa.Array:
+    if kind == "whole":
+        missing = np.isnan(column) if column.dtype.kind == "f" else None
+        return pa.array(np.nan_to_num(column).astype(np.int32), mask=missing)
+    if kind == "number":
+        return pa.array(column.astype(np.float64, copy=False), from_pandas=True)
+    types = {"date": "datetime64[D]", "moment": "datetime64[s]", "flag": "bool"}
+    return pa.array(column.astype(types[kind]))
