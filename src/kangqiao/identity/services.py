@@ -24,6 +24,8 @@ from kangqiao.trust.audit import record_act
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 FEW: Final = 1000
 """Up to so many rows the planner needs no statistics, and prepared plans made for single rows serve."""
+MUCH: Final = 1 << 20
+"""Temporary tables of more bytes are truncated before they are used again, smaller ones emptied row by row."""
 
 
 class Registration(NamedTuple):
@@ -106,7 +108,7 @@ def ensure_patients(
     """Make sure that every patient named by the rows exists; a missing one is created as its own pending resident.
 
     Afterwards the temporary table `identity_mapping` (institution_id int, local_number text, patient_id uuid,
-    fresh bool) has each named patient once; it is emptied by the commit and by the next call. Runs in the caller's
+    fresh bool) has each named patient once, until the connection's next call. Runs in the caller's
     transaction; in one transaction call `register_patients` first.
     """
     run = _Run(connection, source, {"actor_id": actor_id, "batch_id": batch_id})
@@ -260,10 +262,13 @@ class _Run:
         self._parameters = {**_beginnings_of_ids(), **parameters, **source.parameters}
         self._keep_plans = bool(source.parameters)
 
-    def clear(self, workspace: str) -> None:
+    def clear(self, workspace: LiteralString) -> None:
         """Make sure that the session has its temporary tables, with nothing left of an earlier call."""
-        (exists,) = self.row(statements.HAS_WORKSPACE)
-        self._cursor.execute(workspace if exists else statements.WORKSPACE)
+        (size,) = self.row(statements.WORKSPACE_SIZE)
+        if size is None:
+            self._cursor.execute(statements.WORKSPACE)
+        else:
+            self._cursor.execute(statements.CLEAR_MUCH if size > MUCH else workspace)
 
     def plan_for(self, rows: int, table: str) -> None:
         """Choose how to plan, now that it is known how much there is to do."""

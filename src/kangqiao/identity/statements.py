@@ -13,22 +13,28 @@ from typing import Final
 
 from psycopg import sql
 
-HAS_WORKSPACE: Final = "SELECT to_regclass('pg_temp.identity_mapping') IS NOT NULL"
+WORKSPACE_SIZE: Final = """
+SELECT pg_relation_size(to_regclass('pg_temp.identity_arrival'))
+     + pg_relation_size(to_regclass('pg_temp.identity_mapping'))
+"""
+"""Bytes, NULL where the session has no workspace yet."""
 
 WORKSPACE: Final = """
 CREATE TEMP TABLE identity_arrival (
     institution_id int, local_number text, name text, sex text, birth_date date, key_type text, key_number text,
     ordinal bigint, patient_id uuid, known bool, relink bool, key_changes smallint
-) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE identity_left (resident_id uuid, patient_id uuid) ON COMMIT DELETE ROWS;
+);
+CREATE TEMP TABLE identity_left (resident_id uuid, patient_id uuid);
 CREATE TEMP TABLE identity_mapping (
     institution_id int, local_number text, ordinal bigint, patient_id uuid, fresh bool
-) ON COMMIT DELETE ROWS
+)
 """
-"""Tables of the session, emptied by every commit, so that single rows do not churn the system catalogue."""
+"""Tables of the session: kept, so that single rows do not churn the system catalogue, and not emptied by the commit,
+which would take longer than everything else about a single row."""
 
 CLEAR_ARRIVALS: Final = "DELETE FROM identity_arrival; DELETE FROM identity_left"
 CLEAR_MAPPING: Final = "DELETE FROM identity_mapping"
+CLEAR_MUCH: Final = "TRUNCATE identity_arrival, identity_left, identity_mapping"
 
 
 def _new_id(kind: str) -> str:
