@@ -13,7 +13,7 @@ from kangqiao.identity.finding import find_residents
 from kangqiao.identity.models import Link, Patient, Resident, ResidentIdentifier
 from kangqiao.identity.queries import person
 from kangqiao.identity.searching import ByDocument, ByName
-from kangqiao.identity.services import Registration, Source, link_patient, register_patients, undo_link
+from kangqiao.identity.services import Registration, Source, ensure_patients, link_patient, register_patients, undo_link
 from kangqiao.trust.actors import Actor, ActorKind
 from kangqiao.trust.models import AuditEntry
 from kangqiao.trust.permissions import Permission
@@ -75,6 +75,16 @@ def test_a_link_by_number_can_be_undone_too(people: dict[str, Patient]) -> None:
     current = Link.objects.get(patient=people["keyed"], undone_at=None)
     undo_link(link_id=current.id, reason="冒用他人证件", actor=CLERK)
     assert resident_of(people["keyed"]).state == "pending"
+    assert unbroken()
+
+
+def test_a_registration_without_document_leaves_what_people_linked(people: dict[str, Patient]) -> None:
+    ensure_patients(connection.connection, source=Source.numbers([(3, "seen")]), actor_id=None)
+    seen, zhang = Patient.objects.get(local_number="seen"), resident_of(people["keyed"])
+    link(seen, zhang)
+    row = Registration(3, "seen", "张桂兰", "2", date(1949, 12, 31), None, None)
+    register_patients(connection.connection, source=Source.registrations([row]), actor_id=None)
+    assert resident_of(seen) == zhang
     assert unbroken()
 
 

@@ -88,7 +88,7 @@ ARRIVE: Final = sql.SQL(f"""
 WITH arrived AS (
     INSERT INTO identity_arrival
     SELECT arriving.*, coalesce(patient.id, {_new_id("patients")}), patient.id IS NOT NULL,
-           patient.id IS NULL OR NOT patient.registered
+           patient.id IS NULL
            OR (patient.key_type, patient.key_number) IS DISTINCT FROM (arriving.key_type, arriving.key_number),
            patient.key_changes
       FROM (SELECT DISTINCT ON (institution_id, local_number)
