@@ -89,8 +89,14 @@ def test_results_and_items_are_no_events_of_their_own():
     assert not {"lab-result", "prescription-item", "charge-item"} & heads().keys()
 
 
-def test_every_panel_has_columns():
-    assert all(columns_of(data_set) for data_set in heads().values())
+def test_a_table_of_results_shows_item_value_and_range_but_no_column_that_is_empty():
+    row = LabResult(item_name="血钾", quantity=3.1, low=3.5, high=5.3)
+    assert [field.name for field in columns_of(LabResult, [row])] == ["item", "quantity", "low", "high"]
+    assert [field.name for field in columns_of(LabResult, [row, LabResult(text="阴性")])][:3] == [
+        "item",
+        "quantity",
+        "text",
+    ]
 
 
 def test_pressure_is_found_in_every_data_set_that_measures_it():

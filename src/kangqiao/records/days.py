@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -75,11 +75,13 @@ def _stops(items: Iterable[Item]) -> Iterable[Stop]:
     for item in items:
         places.setdefault(item.institution_id, []).append(item)
     for institution_id, members in places.items():
-        yield Stop(institution_id, members[0].institution, tuple(_bunches(members)))
+        yield Stop(institution_id, members[0].institution, bunches_of(members[::-1]))
 
 
-def _bunches(items: list[Item]) -> Iterable[Bunch]:
-    for data_set in in_order_of_care():
-        members = tuple(item for item in reversed(items) if item.kind == data_set.word)
-        if members:
-            yield Bunch(data_set.word, data_set.title, theme_of(data_set), members)
+def bunches_of(items: Sequence[Item]) -> tuple[Bunch, ...]:
+    """Return the items by their kind, the kinds in the order of care, each in the order given."""
+    return tuple(
+        Bunch(data_set.word, data_set.title, theme_of(data_set), members)
+        for data_set in in_order_of_care()
+        if (members := tuple(item for item in items if item.kind == data_set.word))
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +14,7 @@ from kangqiao.records.models import FormerVersion
 from kangqiao.records.wording import headline_of, with_unit
 from kangqiao.standards.data_set import DataSet
 from kangqiao.standards.fields import Coded, Codes, Element, Flag, Link
+from kangqiao.standards.panels import Curve, Table
 from kangqiao.trust.masking import masked_address, masked_number
 
 ENVELOPE: Final = frozenset({"source_key", "revised_at", "voided"})
@@ -162,19 +163,35 @@ def column_title(field: Any) -> str:
 _NUMBERS: Final = ("DOUBLE", "INTEGER", "DECIMAL(12,2)")
 
 
-def columns_of(data_set: type[DataSet]) -> tuple[Element, ...]:
-    """Return the columns a table of rows has: those the panel names, else what sums a row up and its values."""
-    named = getattr(data_set.panel, "columns", None) or (
-        *(field.companion_of or field for field in headline_of(data_set).fields),
-        *getattr(data_set.panel, "values", ()),
+def columns_of(data_set: type[DataSet], rows: Sequence[DataSet]) -> tuple[Element, ...]:
+    """Return the columns a table of these rows has, those left out in which every row is empty.
+
+    They are those the panel names; of a curve, what sums a row up, its values and their reference range.
+    """
+    panel = data_set.panel
+    named = (
+        panel.columns
+        if isinstance(panel, Table)
+        else (
+            *(field.companion_of or field for field in headline_of(data_set).fields),
+            *(panel.values if isinstance(panel, Curve) else ()),
+            *((panel.low, panel.high) if isinstance(panel, Curve) else ()),
+        )
     )
     occurred = getattr(data_set, "occurred", None)
     skipped = (Link,) if data_set.part_of() else ()
     return tuple(
         field
-        for field in dict.fromkeys(named)
-        if not isinstance(field, skipped) and not (occurred and field is occurred.field)
+        for field in dict.fromkeys(filter(None, named))
+        if not isinstance(field, skipped)
+        and not (occurred and field is occurred.field)
+        and any(_has(row, field) for row in rows)
     )
+
+
+def _has(row: DataSet, field: Element) -> bool:
+    named = isinstance(field, Coded) and field.named and getattr(row, f"{field.name}_name")
+    return bool(named) or getattr(row, field.name) is not None
 
 
 def headline(row: Any) -> str:

@@ -49,7 +49,7 @@ def panel_of(data_set: type[Record], patients: Sequence[UUID], *, most: int = NE
     """Return the panel of a data set for these patients, at most the newest `most` rows."""
     rows = rows_of(data_set, patients, most=most + 1)
     shown = rows[:most]
-    columns = [field for field in columns_of(data_set) if any(getattr(row, field.name) is not None for row in shown)]
+    columns = columns_of(data_set, shown)
     details = details_of(data_set, shown)
     return Panel(
         word=data_set.word,

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from kangqiao.identity.queries import Person, person
 from kangqiao.records import curves, laboratory, queries, summary
+from kangqiao.records.days import Bunch, bunches_of
 from kangqiao.records.items import (
     Line,
     Shown,
@@ -31,7 +32,7 @@ from kangqiao.records.originals import original_of, unpacked
 from kangqiao.records.panels import Panel, panel_of
 from kangqiao.records.rules import require_reading
 from kangqiao.records.themes import Theme, members
-from kangqiao.records.timeline import Count, Item, Page, Wanted
+from kangqiao.records.timeline import Count, Page, Wanted
 from kangqiao.standards.data_set import DataSet, Record, data_sets
 from kangqiao.trust.actions import Action, Purpose
 from kangqiao.trust.actors import Actor
@@ -125,7 +126,8 @@ class Opened:
     parts: tuple[Parts, ...]
     whole: tuple[str, UUID] | None
     encounter: tuple[str, UUID] | None
-    visit: tuple[Item, ...]
+    visit: tuple[Bunch, ...]
+    abnormal: dict[UUID, int]
     original: Original | None
     versions: tuple[Version, ...]
 
@@ -287,7 +289,7 @@ def _reading(resident_id: UUID, wanted: Wanted) -> Reading:
 
 
 def _opened(resident_id: UUID, row: Any, revealed: bool) -> Opened:
-    data_set = type(row)
+    data_set, visit = type(row), queries.visit_items(row)
     elements, empty = elements_of(row, revealed=revealed)
     return Opened(
         resident_id=resident_id,
@@ -301,14 +303,15 @@ def _opened(resident_id: UUID, row: Any, revealed: bool) -> Opened:
         parts=tuple(_parts(part, rows) for part, rows in queries.parts_of(row).items() if rows),
         whole=_whole(row),
         encounter=_encounter(row),
-        visit=queries.visit_items(row),
+        visit=bunches_of(visit),
+        abnormal=queries.abnormal_in(visit),
         original=original_of(row.batch_id),
         versions=versions_of(row, queries.former_versions(row.id)),
     )
 
 
 def _parts(data_set: type[DataSet], rows: list[Any]) -> Parts:
-    columns = columns_of(data_set)
+    columns = columns_of(data_set, rows)
     return Parts(data_set.title, tuple(map(column_title, columns)), tuple(line_of(row, columns) for row in rows))
 
 

@@ -140,7 +140,7 @@ def laboratory_item(request: HttpRequest, resident_id: UUID, *, actor: Actor, pu
         "resident_id": resident_id,
         "item": item,
         "institutions": institutions,
-        "chart": _laboratory_chart(item).data(),
+        "curve": _laboratory_chart(item).data(),
     }
     return render(request, _part(request, "records/part/laboratory_item.html", "records/alone.html"), context)
 
@@ -224,7 +224,13 @@ def _part(request: HttpRequest, part: str, whole: str) -> str:
 
 def _show_item(request: HttpRequest, opened: services.Opened) -> HttpResponse:
     theme = theme_of(opened.data_set)
-    context = {"title": opened.data_set.title, "resident_id": opened.resident_id, "opened": opened, "theme": theme}
+    context = {
+        "title": opened.data_set.title,
+        "resident_id": opened.resident_id,
+        "opened": opened,
+        "abnormal": opened.abnormal,
+        "theme": theme,
+    }
     return render(request, _part(request, "records/part/item.html", "records/alone.html"), context)
 
 

@@ -29,7 +29,7 @@ function drawStrip(place) {
     textStyle: text,
     grid: { left: 4, right: 4, top: 30, bottom: 2, containLabel: true },
     legend: { top: 0, left: 0, itemWidth: 10, itemHeight: 10, itemGap: 12, textStyle: text, type: "scroll" },
-    tooltip: { trigger: "axis", renderMode: "richText", axisPointer: { type: "shadow" }, order: "seriesAsc" },
+    tooltip: { trigger: "axis", renderMode: "richText", confine: true, axisPointer: { type: "shadow" }, formatter: monthText },
     xAxis: { type: "category", data: data.months, axisLabel: text, axisTick: { show: false } },
     yAxis: { type: "value", show: false },
     series: data.series.map((each) => ({
@@ -47,6 +47,11 @@ function drawStrip(place) {
     if (event.offsetY > 28 && data.months[index]) chooseMonth(data.months[index]);
   });
   new ResizeObserver(() => chart.resize()).observe(place);
+}
+
+function monthText(bars) {
+  const told = bars.filter((bar) => bar.value).map((bar) => `${bar.seriesName} ${bar.value} 天`);
+  return [bars[0].name, ...(told.length ? told : ["没有记录"])].join("\n");
 }
 
 function chooseMonth(month) {
