@@ -165,8 +165,10 @@ def test_cells_at_fault_are_coloured_and_every_cell_is_text(send, refused):
     names = [cell.value for cell in sheet[2]]
     coloured = {names[at] for at, cell in enumerate(sheet[3]) if cell.fill.fgColor.rgb == "00FFC7CE"}
     assert coloured == {"measured", "systolic"}
-    assert {cell.number_format for row in sheet.iter_rows(min_row=3) for cell in row} == {"@"}
-    assert {cell.data_type for cell in sheet[3] if cell.value is not None} <= {"s", "inlineStr"}
+    filled = [cell for row in sheet.iter_rows(min_row=3) for cell in row if cell.value is not None]
+    assert {(cell.number_format, cell.data_type) for cell in filled} == {("@", "s")}
+    widths = [sheet.column_dimensions[cell.column_letter] for cell in sheet[2][2:]]
+    assert {width.number_format for width in widths} == {"@"}
 
 
 def test_the_notes_say_which_batch_it_was(send, refused):

@@ -99,26 +99,29 @@ class _Survey:
     height: int = 0
     width: int = 0
     suspects: dict[int, dict[int, str]] = field(default_factory=dict)
-    _kind: str | None = None
+    _cell: dict[str, str] = field(default_factory=dict)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Take note of an element that begins."""
-        tag = tag.rpartition(":")[2]
+        if ":" in tag:
+            tag = tag.rpartition(":")[2]
         if tag == "c":
-            place = attributes.get("r")
-            self.column = _column_number(place.rstrip("0123456789")) if place else self.column + 1
-            self._kind = attributes.get("t")
-        elif tag == "row":
-            self.row, self.column = int(attributes.get("r") or self.row + 1), 0
+            self._cell = attributes
+            self.column += 1
         elif tag in ("v", "is", "f"):
             self._content(tag)
+        elif tag == "row":
+            self.row, self.column = int(attributes.get("r") or self.row + 1), 0
 
     def _content(self, tag: str) -> None:
+        place, kind = self._cell.get("r"), self._cell.get("t")
+        if place:
+            self.column = _column_number(place.rstrip("0123456789"))
         if self.row > self.height or self.column > self.width:
             self._reach()
-        if self._kind == "e":
+        if kind == "e":
             self.suspects.setdefault(self.row, {})[self.column] = "error"
-        elif tag == "f" and self._kind != "str":
+        elif tag == "f" and kind != "str":
             self.suspects.setdefault(self.row, {})[self.column] = "formula"
 
     def _reach(self) -> None:
@@ -249,8 +252,8 @@ _LETTERS = string.ascii_uppercase
 # -- writing -----------------------------------------------------------------------------------------------
 
 
-StyledText = tuple[str | None, int]
-"""A cell: its text (None for an empty one that keeps its style), and the number of its style in the workbook."""
+StyledText = tuple[str | None, int] | None
+"""A cell: its text (None for an empty one with a style), and the number of its style; None leaves the cell out."""
 
 
 def fill(skeleton: Path, target: Path, rows: Mapping[str, Iterable[Sequence[StyledText]]]) -> None:
@@ -275,10 +278,10 @@ def fill(skeleton: Path, target: Path, rows: Mapping[str, Iterable[Sequence[Styl
 
 
 def _row_xml(number: int, cells: Sequence[StyledText]) -> str:
-    return f'<row r="{number}">{"".join(_cell_xml(number, at, cell) for at, cell in enumerate(cells, 1))}</row>'
+    return f'<row r="{number}">{"".join(_cell_xml(number, at, cell) for at, cell in enumerate(cells, 1) if cell)}</row>'
 
 
-def _cell_xml(row: int, column: int, cell: StyledText) -> str:
+def _cell_xml(row: int, column: int, cell: tuple[str | None, int]) -> str:
     text, style = cell
     place = f'r="{get_column_letter(column)}{row}" s="{style}"'
     if text is None:

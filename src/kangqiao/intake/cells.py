@@ -16,6 +16,9 @@ LAST_DAY_NUMBER = 2_958_465
 """9999-12-31 as Excel counts days: a larger number in a date column was typed as YYYYMMDD."""
 
 
+_SCIENTIFIC = r"\d(\.\d+)?E\+\d+"
+
+
 class LossyCell(ValueError):
     """What was typed can not be told from the cell any more; the Chinese text says why and what to do."""
 
@@ -42,7 +45,7 @@ def wire_text(field: Element, cell: Cell, *, epoch: dt.date) -> str:
 
 
 def _text(field: Element, text: str) -> str:
-    if not isinstance(field, Quantity | Count | Money) and re.fullmatch(r"\s*\d(\.\d+)?E\+\d+\s*", text):
+    if "E+" in text and not isinstance(field, Quantity | Count | Money) and re.fullmatch(_SCIENTIFIC, text.strip()):
         raise LossyCell("号码成了科学记数法（如 5.3E+17），末尾已经丢失；请把这一列设为文本格式后重新填写")
     return text
 

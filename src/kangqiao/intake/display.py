@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kangqiao.intake.excel import unreadable_lines
+from kangqiao.intake.excel import titles_of, unreadable_lines
 from kangqiao.intake.models import Batch, BatchState, Part, PartState
 from kangqiao.standards.data_set import data_sets
 
@@ -99,7 +99,7 @@ def shown_parts(parts: Iterable[Part]) -> list[PartShown]:
 
 def _shown(part: Part) -> PartShown:
     data_set = data_sets().get(part.data_set)
-    titles = {element.name: element.title for element in data_set.wire()} if data_set else {}
+    titles = titles_of(data_set) if data_set else {}
     state = "已入库，有退回" if part.state == PartState.STORED and part.refused else str(PartState(part.state).label)
     badge = "warn" if part.state == PartState.STORED and part.refused else _PART_STATES[PartState(part.state)]
     return PartShown(
@@ -109,7 +109,7 @@ def _shown(part: Part) -> PartShown:
         segments=tuple(_segments(part)),
         findings=tuple(each | {"title": titles.get(each["column"], "整行")} for each in part.findings),
         readable_refused=part.refused - unreadable_lines(part),
-        stages=tuple((STAGES.get(stage, stage), seconds) for stage, seconds in part.seconds.items()),
+        stages=tuple((label, part.seconds[stage]) for stage, label in STAGES.items() if stage in part.seconds),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +66,13 @@ def _refused_table(part: Part, opened: ExitStack, **source: Any) -> _RefusedTabl
     return _RefusedTable(part, data_sets()[part.data_set], columns[len(LEADING) :], rows)
 
 
-def problems(data_set: type[DataSet], findings: Iterable[str]) -> list[tuple[str, str]]:
+def titles_of(data_set: type[DataSet]) -> dict[str, str]:
+    """Return the Chinese titles of a data set's columns by name."""
+    return {element.name: element.title for element in data_set.wire()}
+
+
+def problems(titles: Mapping[str, str], findings: Iterable[str]) -> list[tuple[str, str]]:
     """Return the findings of a refused row as (column, what to say of it), the column's title in front."""
-    titles = {element.name: element.title for element in data_set.wire()}
     found = [finding.partition("|")[::2] for finding in findings]
     return [
         (column, message if message.startswith("“") else f"“{titles.get(column, column)}”：{message}")
@@ -115,14 +119,15 @@ def _write_head(sheet: Any, data_set: type[DataSet]) -> None:
 
 
 def _styled_rows(table: _RefusedTable, styles: _Styles) -> Iterator[list[StyledText]]:
+    titles = titles_of(table.data_set)
     for number, findings, *cells in table.rows:
-        found = problems(table.data_set, findings)
+        found = problems(titles, findings)
         at_fault = {column for column, _ in found}
         yield [
             (str(number), styles.plain),
             ("\n".join(message for _, message in found), styles.said),
             *(
-                (text, styles.faulty if column in at_fault else styles.plain)
+                (text, styles.faulty) if column in at_fault else (text, styles.plain) if text else None
                 for column, text in zip(table.columns, cells, strict=True)
             ),
         ]
@@ -154,6 +159,7 @@ def _styles(sheet: Any, row: int) -> _Styles:
 
 
 def _facts(batch: Batch, tables: list[_RefusedTable]) -> Iterator[tuple[str, str]]:
+    assert batch.sender_id is not None  # rows were checked, so the manifest named a sender
     sender = Institution.objects.get(id=batch.sender_id)
     yield "上传机构", sender.name
     yield SENDER_LABEL, sender.code
@@ -192,8 +198,9 @@ def _write_archive(batch: Batch, tables: list[_RefusedTable], target: Path) -> P
 def _write_csv(table: _RefusedTable, file: io.TextIOWrapper) -> None:
     writer = csv.writer(file)
     writer.writerow([*LEADING, *table.columns])
+    titles = titles_of(table.data_set)
     for number, findings, *cells in table.rows:
-        said = "；".join(message for _, message in problems(table.data_set, findings))
+        said = "；".join(message for _, message in problems(titles, findings))
         writer.writerow([number, said, *cells])
     file.detach()
 

@@ -237,8 +237,10 @@ class _Reading:
     def _texts(self, table: _Table, columns: dict[int, str], row: list[Cell], place: str) -> dict[str, str]:
         texts = {}
         for at, cell in enumerate(row):
+            if cell == "":
+                continue
             column = columns.get(at)
-            if column is None and cell != "":
+            if column is None:
                 self._problem(f"{place}的 {get_column_letter(at + 1)} 列有内容，但这一列没有表头")
             if column is None or column in LEADING:
                 continue

@@ -82,7 +82,9 @@ class BatchSearch(forms.Form):
 
 
 def _midnight(day: dt.date | None, *, days: int = 0) -> dt.datetime | None:
-    return day and timezone.make_aware(dt.datetime.combine(day + dt.timedelta(days=days), dt.time.min))
+    if day is None:
+        return None
+    return timezone.make_aware(dt.datetime.combine(day + dt.timedelta(days=days), dt.time.min))
 
 
 class Sending(forms.Form):
@@ -111,7 +113,8 @@ class Sending(forms.Form):
 
     def __init__(self, *args: Any, actor: Actor, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.own = Institution.objects.filter(id=actor.institution_id).first()
+        own = actor.institution_id
+        self.own = Institution.objects.filter(id=own).first() if own else None
         if self.own:
             del self.fields["sender"]
 

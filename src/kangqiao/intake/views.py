@@ -25,7 +25,7 @@ from kangqiao.infra.files import CHUNK, FileStore
 from kangqiao.infra.paging import key_page
 from kangqiao.intake.display import ADVICE, FATES, advance_of, shown_parts, state_of
 from kangqiao.intake.errors import BatchRefused
-from kangqiao.intake.excel import LEADING, problems, refused_file
+from kangqiao.intake.excel import LEADING, problems, refused_file, titles_of
 from kangqiao.intake.filled_in import submit_workbook
 from kangqiao.intake.forms import LARGEST_ARCHIVE, LARGEST_WORKBOOK, BatchSearch, Sending
 from kangqiao.intake.models import Batch, BatchState, Door, Part
@@ -183,7 +183,7 @@ def _download(actor: Actor, shown: Batch, parts: Sequence[Part], name: str) -> H
         response = StreamingHttpResponse(_chunks(path.open("rb")), content_type="application/octet-stream")
         response["Content-Length"] = str(path.stat().st_size)
     response["Content-Disposition"] = content_disposition_header(True, f"{name}{path.suffix}")
-    return response
+    return response  # type: ignore[return-value]  # sent piece by piece
 
 
 async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
@@ -200,8 +200,8 @@ def _refused_part(shown: Batch, word: str) -> tuple[Part, type[DataSet]]:
 
 def _table(data_set: type[DataSet], columns: list[str], rows: Sequence[Row]) -> tuple[list[Any], list[Any]]:
     """Return (titles, lines): of the columns those at fault on this page, then those that hold something."""
-    titles = {element.name: element.title for element in data_set.wire()}
-    found = [problems(data_set, row[1]) for row in rows]
+    titles = titles_of(data_set)
+    found = [problems(titles, row[1]) for row in rows]
     at_fault = {column for each in found for column, _ in each}
     held = {column for row in rows for column, text in zip(columns, row, strict=True) if text is not None}
     used = [(at, column) for at, column in enumerate(columns) if column in (held | at_fault) - LEADING.keys()]
@@ -304,5 +304,5 @@ def _store() -> FileStore:
 
 def _work() -> Path:
     folder = configuration.load().home / "work"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
