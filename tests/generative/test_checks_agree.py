@@ -100,7 +100,7 @@ def test_file_and_row_get_the_same_verdict(word, tmp_path_factory):
     data_set = data_sets()[word]
     folder = tmp_path_factory.mktemp(word)
     gate = Gate(folder, institutions={"H1": 1}, received_at=RECEIVED)
-    session = gate.session()
+    session = gate.session(rows=0)
 
     @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(_rows(data_set))

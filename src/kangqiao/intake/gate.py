@@ -21,6 +21,7 @@ from kangqiao.records.population.models import PatientRegistration
 from kangqiao.standards.checks import checks_of
 from kangqiao.standards.data_set import DataSet, Record
 from kangqiao.standards.validation import (
+    CHECKS_PER_MASK,
     columns_sql,
     failed_checks,
     mask_columns,
@@ -33,15 +34,23 @@ from kangqiao.standards.validation import (
 MEMORY = "1GB"
 """What DuckDB may use before it spills to the work folder."""
 
+WORTH_OPTIMISING = 20_000
+"""Rows below which optimising a statement of a hundred expressions takes longer than running it."""
+
 EXAMPLES = 5
 """Row numbers named per finding."""
 
 
 @dataclass
 class Verdict:
-    """What the gate says of one file; the rows themselves lie in DuckDB's table ``relation``."""
+    """What the gate says of one file.
+
+    relation  DuckDB's table of checked rows: values, bits of failed checks, whether refused
+    cells     query that reads the file's rows as they came
+    """
 
     relation: str
+    cells: str
     rows: int
     refused: int
     warned: int
@@ -64,9 +73,11 @@ class Gate:
         self._database.execute("CREATE OR REPLACE TABLE institution (code VARCHAR, id INTEGER)")
         self._database.executemany("INSERT INTO institution VALUES (?, ?)", list(institutions.items()))
 
-    def session(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection of its own to the same database, in city time."""
+    def session(self, *, rows: int) -> duckdb.DuckDBPyConnection:
+        """Return a connection of its own to the same database, in city time, for a file of about so many rows."""
         session = self._database.cursor()
+        if rows < WORTH_OPTIMISING:
+            session.execute("PRAGMA disable_optimizer")
         session.execute("SET TimeZone = 'Asia/Shanghai'")
         session.execute(f"SET VARIABLE received_at = TIMESTAMPTZ '{self.received_at.isoformat()}'")
         return session
@@ -84,28 +95,30 @@ def check_file(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], tabl
             heads = list({**dict.fromkeys(heads), **dict.fromkeys(field.name for field in data_set.wire())})
         names, notes = _columns(data_set, heads)
         relation = f"checked_{data_set.table()}"
+        cells = f"SELECT row_number, {columns_sql(data_set, names)} FROM {tabular.source_sql(table, heads)}"
         session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, table, heads, names)}")
+        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, cells)}")
     except UnreadableTable as error:
         raise PartRefused("unreadable", str(error)) from error
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
         raise  # our statement is wrong, not the file
     except duckdb.Error as error:
         raise PartRefused("unreadable", f"{table.path.name}：读取中断，文件损坏或不完整") from error
-    _refuse_repeated(session, data_set, relation)
+    _refuse_repeated(session, relation)
     unreadable = _unreadable_lines(session, table, notes)
     warned_rows = (
         f"{warned_sql(data_set)} OR key_problem IS NOT NULL" if _is_registration(data_set) else warned_sql(data_set)
     )
     rows, refused, warned = _one(
         session,
-        f"SELECT count(*), count(refused), count(*) FILTER (WHERE refused IS NULL AND ({warned_rows})) FROM {relation}",
+        f"SELECT count(*), count(*) FILTER (WHERE refused), count(*) FILTER (WHERE NOT refused AND ({warned_rows}))"
+        f" FROM {relation}",
     )
     findings = [*_findings(session, data_set, relation), *unreadable]
     if _is_registration(data_set):
         findings += _unusable_documents(session, relation)
     lost = sum(finding["rows"] for finding in unreadable)
-    return Verdict(relation, rows + lost, refused + lost, warned, findings, notes)
+    return Verdict(relation, cells, rows + lost, refused + lost, warned, findings, notes)
 
 
 def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -131,18 +144,15 @@ def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, 
     return names, [f"文件中有 {len(unknown)} 个未约定或重复的列，没有使用：{listed}"] if unknown else []
 
 
-def _checked_sql(data_set: type[DataSet], table: TableFile, heads: list[str], names: Mapping[str, str]) -> str:
-    source = tabular.source_sql(table, heads)
-    stored = [field.name for field in data_set.elements()]
+def _checked_sql(data_set: type[DataSet], cells: str) -> str:
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
-    cells = ", ".join(f'"{field.name}" := r_{field.name}' for field in data_set.wire())
     masked = f"""
-        WITH cells AS (SELECT row_number, {columns_sql(data_set, names)} FROM {source}),
+        WITH cells AS ({cells}),
         typed AS (
             SELECT cells.*, {values_sql(data_set)}, institution.id AS institution_id
             FROM cells LEFT JOIN institution ON institution.code = r_institution_code)
         SELECT *, {masks_sql(data_set)} FROM typed"""
-    keys = ""
+    keys: tuple[str, ...] = ()
     if _is_registration(data_set):
         masked = with_document_key(
             f"({masked})",
@@ -150,37 +160,26 @@ def _checked_sql(data_set: type[DataSet], table: TableFile, heads: list[str], na
             number_column="r_document_number",
             today=dt.date.today(),
         )
-        keys = ", ".join(KEY_COLUMNS) + ","
-    kept = ", ".join(["row_number", "institution_id", *patient, *(f'"{name}"' for name in stored)])
-    return f"""SELECT {kept}, {keys} {", ".join(mask_columns(data_set))},
-        CASE WHEN {refused_sql(data_set)} THEN struct_pack({cells}) END AS refused,
-        NULL::BIGINT AS repeats
-        FROM ({masked})"""
+        keys = KEY_COLUMNS
+    stored = (f'"{field.name}"' for field in data_set.elements())
+    kept = ["row_number", "institution_id", *patient, *stored, *keys, *mask_columns(data_set)]
+    return f"""
+        SELECT {", ".join(kept)}, {refused_sql(data_set)} AS refused, NULL::BIGINT AS repeats FROM ({masked})"""
 
 
-def _refuse_repeated(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str) -> None:
+def _refuse_repeated(session: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Of rows with the same key in one file only the newest is taken; the others are refused and name it."""
     session.execute(f"""
         CREATE OR REPLACE TEMPORARY TABLE repeated AS
         WITH many AS (
-            SELECT institution_id, source_key FROM {relation} WHERE refused IS NULL
+            SELECT institution_id, source_key FROM {relation} WHERE NOT refused
             GROUP BY ALL HAVING count(*) > 1)
         SELECT row_number, first_value(row_number) OVER newest AS winner
-        FROM {relation} JOIN many USING (institution_id, source_key) WHERE refused IS NULL
+        FROM {relation} JOIN many USING (institution_id, source_key) WHERE NOT refused
         WINDOW newest AS (PARTITION BY institution_id, source_key ORDER BY revised_at DESC, row_number DESC)""")
-    stored = {"patient_number", *(field.name for field in data_set.elements())}
-    code = "(SELECT any_value(code) FROM institution WHERE id = institution_id)"
-    cells = ", ".join(
-        f'"{name}" := {code if name == "institution_code" else _text(name) if name in stored else "NULL::VARCHAR"}'
-        for name in (field.name for field in data_set.wire())
-    )
     session.execute(f"""
-        UPDATE {relation} SET refused = struct_pack({cells}), repeats = winner
+        UPDATE {relation} SET refused = TRUE, repeats = winner
         FROM repeated WHERE repeated.row_number = {relation}.row_number AND winner <> repeated.row_number""")
-
-
-def _text(name: str) -> str:
-    return f'"{name}"::VARCHAR'
 
 
 def _unreadable_lines(session: duckdb.DuckDBPyConnection, table: TableFile, notes: list[str]) -> list[dict[str, Any]]:
@@ -277,23 +276,24 @@ def _repeated_finding(rows: int, examples: list[int]) -> dict[str, Any]:
     }
 
 
-def write_refused(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str, target: Path) -> None:
+def write_refused(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], verdict: Verdict, target: Path) -> None:
     """Write the refused rows as they came, each with its row number and what is wrong, to a Parquet file."""
     messages = []
     for start, name in enumerate(mask_columns(data_set)):
-        base = start * 62
-        for bit, check in enumerate(checks_of(data_set)[base : base + 62]):
+        base = start * CHECKS_PER_MASK
+        for bit, check in enumerate(checks_of(data_set)[base : base + CHECKS_PER_MASK]):
             if check.refuses:
                 text = f"{check.column}|{check.message}".replace("'", "''")
                 messages.append(f"CASE WHEN {name} & {1 << bit}::BIGINT <> 0 THEN '{text}' END")
     messages.append(
         f"CASE WHEN repeats IS NOT NULL THEN 'source_key|{REPEATED_MESSAGE}（第 ' || repeats || ' 行）' END"
     )
+    came = ", ".join(f'r_{field.name} AS "{field.name}"' for field in data_set.wire())
     session.execute(f"""
         COPY (
-            SELECT row_number, list_filter([{", ".join(messages)}], lambda text: text IS NOT NULL) AS findings,
-                refused.*
-            FROM {relation} WHERE refused IS NOT NULL ORDER BY row_number
+            SELECT row_number, list_filter([{", ".join(messages)}], lambda text: text IS NOT NULL) AS findings, {came}
+            FROM (SELECT row_number, {", ".join(mask_columns(data_set))}, repeats FROM {verdict.relation} WHERE refused)
+            JOIN ({verdict.cells}) USING (row_number) ORDER BY row_number
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)""")
 
 

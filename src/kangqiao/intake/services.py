@@ -28,7 +28,7 @@ from kangqiao.infra.files import FileStore
 from kangqiao.infra.ids import uuid7
 from kangqiao.intake import manifest, parcels
 from kangqiao.intake.errors import BatchBusy, BatchRefused, PartRefused
-from kangqiao.intake.gate import Gate, Stopwatch, check_file, write_refused
+from kangqiao.intake.gate import Gate, Stopwatch, Verdict, check_file, write_refused
 from kangqiao.intake.manifest import Manifest
 from kangqiao.intake.models import Batch, BatchState, Door, Part, PartState
 from kangqiao.intake.parcels import Parcel
@@ -168,7 +168,7 @@ class PartJob:
 
     def _check_and_store(self, part: Part, data_set: type[DataSet], entry: manifest.Entry) -> None:
         stopwatch = Stopwatch()
-        session = self.gate.session()
+        session = self.gate.session(rows=entry.rows)
         try:
             table = tabular.prepare(self.folder / entry.file, self.folder)
         except UnreadableTable as error:
@@ -180,7 +180,7 @@ class PartJob:
                 "row-count", f"{entry.file}：清单写明 {entry.rows} 行，实际读到 {verdict.rows} 行，文件可能不完整"
             )
         if verdict.refused:
-            self._keep_refused_rows(session, data_set, verdict.relation)
+            self._keep_refused_rows(session, data_set, verdict)
         stopwatch.lap("check")
         self.report(Progress(part.data_set, "checked", verdict.rows, entry.rows))
         with transaction.atomic(), connection.cursor() as cursor:
@@ -213,9 +213,9 @@ class PartJob:
         session.execute(f"DROP TABLE {verdict.relation}")
         session.close()
 
-    def _keep_refused_rows(self, session: Any, data_set: type[DataSet], relation: str) -> None:
+    def _keep_refused_rows(self, session: Any, data_set: type[DataSet], verdict: Verdict) -> None:
         target = self.folder / f"refused-{data_set.word}.parquet"
-        write_refused(session, data_set, relation, target)
+        write_refused(session, data_set, verdict, target)
         self.store.put(refused_name(self.batch.id, data_set.word), target)
         target.unlink()
 

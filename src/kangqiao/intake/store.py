@@ -57,7 +57,7 @@ class Store:
 
     def write(self, relation: str) -> Stored:
         """Store the accepted rows of ``relation`` and return what became of them."""
-        accepted = f"(SELECT * FROM {relation} WHERE refused IS NULL)"
+        accepted = f"(SELECT * FROM {relation} WHERE NOT refused)"
         self._lock(accepted)
         known = self._find_known(accepted)
         self.stopwatch.lap("keys")
