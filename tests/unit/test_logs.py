@@ -1,11 +1,15 @@
 """Log lines are JSON and hold no row of the database."""
 
+import asyncio
 import json
 import logging
 import sys
 
+import pytest
+
 from kangqiao.infra.errors import PostgresError
 from kangqiao.infra.logs import JsonLines
+from kangqiao.wiring.web import noting_failures
 
 
 def _line(error: BaseException | None = None, *, logger: str = "kangqiao.intake", text: str = "done", **extra):
@@ -43,3 +47,14 @@ def test_the_text_of_our_own_error_is_kept():
 
 def test_the_second_line_of_a_foreign_message_is_left_out():
     assert _line(logger="asyncio", text="Task failed\nValueError('张三')")["message"] == "Task failed"
+
+
+def test_a_request_that_fails_is_written_down_with_its_place_and_without_its_values(caplog):
+    async def fails(scope, receive, send):
+        raise ValueError("张三 53090119850101123X")
+
+    with pytest.raises(ValueError, match="张三"):
+        asyncio.run(noting_failures(fails)({}, None, None))
+    line = JsonLines().format(caplog.records[-1])
+    assert "fails" in line
+    assert "张三" not in line

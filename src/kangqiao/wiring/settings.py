@@ -149,6 +149,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = CONFIGURATION.home / "static"
 _COLLECTED = os.environ.get("KANGQIAO_PAGE_ASSETS") == "collected"  # said by `kangqiao up`, which collects them
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_USE_FINDERS = not _COLLECTED
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

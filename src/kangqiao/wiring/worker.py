@@ -57,8 +57,16 @@ async def _rescue_forever(app: App) -> None:
         await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Set up Django and run until told to stop."""
     end_with_parent()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kangqiao.wiring.settings")
     django.setup()
     asyncio.run(run())
+
+
+if __name__ == "__main__":
+    # Under its own name, by which procrastinate knows where an app was made.
+    from kangqiao.wiring import worker  # noqa: PLW0406
+
+    worker.main()
