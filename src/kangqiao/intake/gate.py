@@ -146,12 +146,10 @@ def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, 
 
 def _checked_sql(data_set: type[DataSet], cells: str) -> str:
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
-    masked = f"""
-        WITH cells AS ({cells}),
-        typed AS (
-            SELECT cells.*, {values_sql(data_set)}, institution.id AS institution_id
-            FROM cells LEFT JOIN institution ON institution.code = r_institution_code)
-        SELECT *, {masks_sql(data_set)} FROM typed"""
+    typed = f"""
+        SELECT cells.*, {values_sql(data_set)}, institution.id AS institution_id
+        FROM ({cells}) AS cells LEFT JOIN institution ON institution.code = r_institution_code"""
+    masked = f"SELECT *, {masks_sql(data_set)} FROM ({typed})"
     keys: tuple[str, ...] = ()
     if _is_registration(data_set):
         masked = with_document_key(
