@@ -130,10 +130,7 @@ def generate_city(
     """
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"文件夹不是空的：{folder}")
-    wanted = institutions or int(
-        np.clip(residents // RESIDENTS_PER_INSTITUTION, FEWEST_INSTITUTIONS, MOST_INSTITUTIONS)
-    )
-    places = settle(residents=residents, institutions=wanted, seed=seed)
+    places = settle(residents=residents, institutions=institutions or institutions_for(residents), seed=seed)
     built = found(places=places, seed=seed)
     city = City(seed, places, Calendar.of(years=years, until=until), built, rates(built, seed))
     shop = Workshop(city, habits(built, seed), contract_wires(DATA_SETS), folder)
@@ -157,6 +154,11 @@ def generate_city(
     known = {name: value for name, value in vars(manifest).items() if name != "folder"}
     (folder / MANIFEST).write_text(json.dumps(known, indent=2))
     return manifest
+
+
+def institutions_for(residents: int) -> int:
+    """Return how many institutions fit so many residents."""
+    return int(np.clip(residents // RESIDENTS_PER_INSTITUTION, FEWEST_INSTITUTIONS, MOST_INSTITUTIONS))
 
 
 def _worthwhile(residents: int) -> int:

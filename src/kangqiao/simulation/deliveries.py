@@ -70,15 +70,13 @@ def habits(institutions: Institutions, seed: int) -> dict[int, Habit]:
     """Return every sender's habit: Parquet mostly; every other format, encoding and packing at one at least."""
     random = stream(seed, "habits")
     senders = np.unique(institutions.senders).tolist()
-    kinds = {sender: institutions.each[sender].kind for sender in senders}
-    zipped = dict(zip(senders, random.random(len(senders)) < ZIPPED, strict=True))
-    chosen = {sender: Habit(zipped=bool(zipped[sender])) for sender in senders}
-    small = [sender for sender in senders if kinds[sender] in ("village_clinic", "community_station")]
-    near = [sender for sender in senders if kinds[sender] in ("community", "township")]
-    chosen |= {sender: Habit(Format.CSV, zipped=bool(zipped[sender])) for sender in small[::2]}
-    chosen |= {sender: Habit(Format.NDJSON_ZST) for sender in near[:1]}
-    chosen |= {sender: Habit(Format.NDJSON_GZ, zipped=True) for sender in near[1:2]}
+    zipped = dict(zip(senders, (random.random(len(senders)) < ZIPPED).tolist(), strict=True))
+    chosen = {sender: Habit(zipped=zipped[sender]) for sender in senders}
     private, other = careless(institutions)
+    local = [one for one in senders if institutions.each[one].township >= 0 and one not in (private, other)]
+    clinics = [one for one in local if institutions.each[one].village >= 0]
+    chosen |= {one: Habit(Format.CSV, zipped=zipped[one]) for one in clinics[::2]}
+    chosen |= {local[0]: Habit(Format.NDJSON_ZST), local[1]: Habit(Format.NDJSON_GZ, zipped=True)}
     return chosen | {private: Habit(Format.CSV, "gb18030"), other: Habit(Format.CSV)}
 
 

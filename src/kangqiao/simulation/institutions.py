@@ -145,16 +145,15 @@ class Institutions:
 
 def found(*, places: Places, seed: int) -> Institutions:
     """Found every institution the places were chosen for, with departments and staff."""
-    random = stream(seed, "institutions")
-    each = tuple(_institutions(places, random))
+    each = tuple(_institutions(places))
     departments = _departments(each)
     treating = _treating(each, departments, departments.institution >= 0)
     wards = _treating(each, departments, departments.wards)
-    return Institutions(each, departments, _staff(random, each, departments), treating, wards)
+    return Institutions(each, departments, _staff(stream(seed, "staff"), each, departments), treating, wards)
 
 
-def _institutions(places: Places, random: np.random.Generator) -> Iterator[Institution]:
-    plan, number = share(places.institutions), 0
+def _institutions(places: Places) -> Iterator[Institution]:
+    plan, number, clinics = share(places.institutions), 0, 0
     patterns = dict(zip(facts("institution_kinds")["key"], facts("institution_kinds")["name"], strict=True))
 
     def one(kind: str, division: str, parent: int, place: tuple[int, int, int], sender: int = -1, **words: str):
@@ -183,7 +182,8 @@ def _institutions(places: Places, random: np.random.Generator) -> Iterator[Insti
         place = (township.county, township.number, -1)
         yield one(kind, township.code, heads[township.county], place, township=township.name)
         for village in range(township.clinics):
-            sender = -1 if random.random() < 0.5 else home
+            sender = -1 if clinics % 2 == 0 else home  # every other clinic reports by itself
+            clinics += 1
             place = (township.county, township.number, village)
             name = township.village_names[village]
             post = "community_station" if name.endswith("社区") else "village_clinic"

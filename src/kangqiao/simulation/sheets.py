@@ -28,14 +28,14 @@ class Pick:
         return cls(index, pa.array([word or "" for word in words], type=pa.string()))
 
     def compact(self) -> Pick:
-        """Return the same column with only the words it uses."""
-        if len(self.words) <= len(self.index) // 4 and len(self.words) < 256:
-            return self
+        """Return the same column with the words it uses, each once."""
         used = np.zeros(len(self.words) + 1, dtype=bool)
         used[self.index] = True
         used[-1] = False
-        number = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)
-        return Pick(number[self.index], self.words.take(pa.array(np.flatnonzero(used))))
+        once = self.words.take(pa.array(np.flatnonzero(used))).dictionary_encode()
+        number = np.full(len(used), -1, dtype=np.int32)
+        number[used] = once.indices
+        return Pick(number[self.index], once.dictionary)
 
     def arrow(self) -> pa.DictionaryArray:
         index = self.index.astype(np.int32, copy=False)
