@@ -144,6 +144,12 @@ USE_I18N = True
 USE_TZ = True
 
 
+# -- files that people send ------------------------------------------------------------------------
+
+FILE_UPLOAD_TEMP_DIR = CONFIGURATION.home / "work"  # they hold personal data: never in a folder shared with others
+FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
+
+
 # -- page assets -----------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
