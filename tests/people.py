@@ -78,14 +78,20 @@ def resident_of(patient_id: UUID) -> UUID:
 
 
 def write(data_set: type[Record], patient_id: UUID, at: dt.datetime, **values: Any) -> Any:
-    """Store a row of a data set that happened at a time."""
-    patient = Patient.objects.get(id=patient_id)
-    row = data_set(
+    """Store a row of a data set that happened at a time, and return it."""
+    row = build(data_set, Patient.objects.get(id=patient_id), at, **values)
+    row.save(force_insert=True)
+    return row
+
+
+def build(data_set: type[Record], patient: Patient, at: dt.datetime, **values: Any) -> Any:
+    """Return a row of a data set as intake would store it, its occurrence at `at`."""
+    return data_set(
         **{
             "id": uuid7(),
             "institution_id": patient.institution_id,
             "source_key": f"{data_set.word}-{uuid7()}",
-            "patient_id": patient_id,
+            "patient_id": patient.id,
             "occurred_at": at,
             "revised_at": at,
             "received_at": at + dt.timedelta(hours=6),
@@ -96,8 +102,6 @@ def write(data_set: type[Record], patient_id: UUID, at: dt.datetime, **values: A
             **values,
         }
     )
-    row.save(force_insert=True)
-    return row
 
 
 @dataclass
@@ -109,6 +113,7 @@ class Life:
     institutions: list[Institution] = field(default_factory=list)
     patients: list[UUID] = field(default_factory=list)
     random: Random = field(default_factory=lambda: Random(7))
+    rows: list[Any] = field(default_factory=list)
 
     def begin(self) -> "Life":
         """Create the institutions and the patients, and let the years pass."""
@@ -122,6 +127,8 @@ class Life:
             self._year(year)
         self._stay()
         self._allergies()
+        for data_set in dict.fromkeys(map(type, self.rows)):
+            data_set._default_manager.bulk_create(row for row in self.rows if type(row) is data_set)
         return self
 
     @property
@@ -129,8 +136,13 @@ class Life:
         """The one resident behind the five patients."""
         return resident_of(self.patients[0])
 
+    def _add(self, data_set: type[Record], patient: UUID, at: dt.datetime, **values: Any) -> Any:
+        known = Patient(id=patient, institution_id=self.institutions[self.patients.index(patient)].id)
+        self.rows.append(build(data_set, known, at, **values))
+        return self.rows[-1]
+
     def _registration(self, patient: UUID, index: int) -> None:
-        write(
+        self._add(
             PatientRegistration,
             patient,
             moment(f"{2017 + index}-02-0{index + 1} 09:00"),
@@ -150,7 +162,7 @@ class Life:
             registered_at=moment(f"{2017 + index}-02-0{index + 1} 09:00"),
         )
         if index == 3:
-            write(
+            self._add(
                 ArchiveCover,
                 patient,
                 moment("2018-05-06"),
@@ -173,7 +185,7 @@ class Life:
             if month % 4 == 1:
                 self._visit((hospital, county, township)[(year + month) % 3], moment(f"{day}-17 10:05"), year)
         self._examination(centre, moment(f"{year}-04-21 08:40"), year)
-        write(
+        self._add(
             Vaccination,
             centre,
             moment(f"{year}-10-15 15:10"),
@@ -196,7 +208,7 @@ class Life:
     def _follow_up(self, patient: UUID, at: dt.datetime, year: int) -> None:
         systolic, diastolic = self._pressure(year)
         good = systolic < 140
-        write(
+        self._add(
             HypertensionFollowUp,
             patient,
             at,
@@ -213,7 +225,7 @@ class Life:
             doctor="杨国芬",
         )
         glucose = round(8.6 - (year - 2021) * 0.3 + self.random.uniform(-0.9, 0.9), 1)
-        write(
+        self._add(
             DiabetesFollowUp,
             patient,
             at + dt.timedelta(minutes=15),
@@ -229,7 +241,7 @@ class Life:
 
     def _examination(self, patient: UUID, at: dt.datetime, year: int) -> None:
         systolic, diastolic = self._pressure(year)
-        write(
+        self._add(
             PhysicalExamination,
             patient,
             at,
@@ -250,7 +262,7 @@ class Life:
         )
 
     def _visit(self, patient: UUID, at: dt.datetime, year: int) -> None:
-        visit = write(
+        visit = self._add(
             OutpatientEncounter,
             patient,
             at,
@@ -265,9 +277,9 @@ class Life:
         within = {"encounter": visit.source_key, "encounter_kind": "1"}
         later = at + dt.timedelta(minutes=20)
         for number, (code, name) in enumerate((("I10.x00", "高血压病"), ("E11.900", "2 型糖尿病"))):
-            write(Diagnosis, patient, later, role="1" if number == 0 else "2", code=code, code_name=name, **within)
+            self._add(Diagnosis, patient, later, role="1" if number == 0 else "2", code=code, code_name=name, **within)
         systolic, diastolic = self._pressure(year)
-        write(
+        self._add(
             VitalSigns,
             patient,
             at,
@@ -280,7 +292,7 @@ class Life:
         )
         self._laboratory(patient, at + dt.timedelta(hours=1), year, within)
         self._prescription(patient, at + dt.timedelta(minutes=90), within)
-        charge = write(
+        charge = self._add(
             Charge,
             patient,
             at + dt.timedelta(hours=2),
@@ -291,7 +303,7 @@ class Life:
             **within,
         )
         for name, amount in (("诊查费", 12), ("生化全套", 150), ("氨氯地平片", 68.4), ("二甲双胍片", 56)):
-            write(
+            self._add(
                 ChargeItem,
                 patient,
                 charge.occurred_at,
@@ -301,7 +313,7 @@ class Life:
                 amount=amount,
             )
         if year % 2:
-            write(
+            self._add(
                 ExamReport,
                 patient,
                 at + dt.timedelta(hours=3),
@@ -316,7 +328,7 @@ class Life:
             )
 
     def _laboratory(self, patient: UUID, at: dt.datetime, year: int, within: dict[str, str]) -> None:
-        report = write(
+        report = self._add(
             LabReport,
             patient,
             at,
@@ -338,7 +350,7 @@ class Life:
         ):
             measured = round(value + self.random.uniform(-0.3, 0.3), 2)
             flag = "H" if measured > high else "L" if measured < low else "N"
-            write(
+            self._add(
                 LabResult,
                 patient,
                 at,
@@ -353,7 +365,7 @@ class Life:
             )
 
     def _prescription(self, patient: UUID, at: dt.datetime, within: dict[str, str]) -> None:
-        sheet = write(
+        sheet = self._add(
             Prescription,
             patient,
             at,
@@ -368,7 +380,7 @@ class Life:
             ("苯磺酸氨氯地平片", "5mg×28 片", 5, "mg", "09"),
             ("盐酸二甲双胍片", "0.5g×60 片", 0.5, "g", "01"),
         ):
-            write(
+            self._add(
                 PrescriptionItem,
                 patient,
                 at,
@@ -387,7 +399,7 @@ class Life:
     def _stay(self) -> None:
         patient = self.patients[0]
         begun = moment("2024-06-11 16:20")
-        stay = write(
+        stay = self._add(
             InpatientStay,
             patient,
             begun,
@@ -406,8 +418,8 @@ class Life:
             self_paid=2410.2,
         )
         within = {"encounter": stay.source_key, "encounter_kind": "3"}
-        write(Diagnosis, patient, begun, role="4", code="I20.900", code_name="心绞痛", **within)
-        write(
+        self._add(Diagnosis, patient, begun, role="4", code="I20.900", code_name="心绞痛", **within)
+        self._add(
             Operation,
             patient,
             moment("2024-06-13 09:10"),
@@ -418,7 +430,7 @@ class Life:
             **within,
         )
         for hour in range(0, 24, 2):
-            write(
+            self._add(
                 MedicalOrder,
                 patient,
                 begun + dt.timedelta(hours=hour // 3),
@@ -436,7 +448,7 @@ class Life:
             for hour in (6, 14, 22):
                 at = moment("2024-06-12") + dt.timedelta(days=day, hours=hour)
                 systolic, diastolic = self._pressure(2024)
-                write(
+                self._add(
                     VitalSigns,
                     patient,
                     at,
@@ -449,7 +461,7 @@ class Life:
                 )
 
     def _allergies(self) -> None:
-        write(
+        self._add(
             Allergy,
             self.patients[0],
             moment("2024-06-11 17:00"),
