@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ |= {"DJANGO_SETTINGS_MODULE": "kangqiao.wiring.settings"}
 os.environ.setdefault("KANGQIAO_HOME", tempfile.mkdtemp(prefix="kangqiao-bench-"))
 
-import django  # noqa: E402
+import django
 
 django.setup()
 

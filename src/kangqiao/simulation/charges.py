@@ -14,6 +14,7 @@ from kangqiao.simulation.life import HOUR, Life, codes, encounter_keys, part_key
 from kangqiao.simulation.sheets import Keys, Pick, Sheet, text_of
 from kangqiao.simulation.visits import EMERGENCY, INPATIENT
 
+BY_THE_DAY = ("bed", "nursing", "ward_round", "ward_treatment", "material")
 FUND_SHARE = {1: (0.60, 0.82), 2: (0.50, 0.72), 7: (0.0, 0.0)}
 """Insurance → share of the bill the fund pays for (visits, stays)."""
 
@@ -85,7 +86,7 @@ def visit_fees(life: Life) -> Lines:
     return Lines.joined(
         [
             Lines(outpatient, np.array(fees)[which[outpatient]], np.ones(len(outpatient))),
-            *(Lines(stays, fee(key, len(stays)), days.astype(float)) for key in ("bed", "nursing", "ward_round")),
+            *(Lines(stays, fee(key, len(stays)), days.astype(float)) for key in BY_THE_DAY),
         ]
     )
 

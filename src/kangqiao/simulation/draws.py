@@ -36,7 +36,11 @@ class Choices:
     def draw(self, random: np.random.Generator, group: np.ndarray | int = 0, count: int | None = None) -> np.ndarray:
         """Return one option per element of ``group`` (or ``count`` options of one group)."""
         size = len(group) if isinstance(group, np.ndarray) else count
-        found = np.searchsorted(self.cumulative, group + random.random(size), side="right")
+        return self.at(group, random.random(size))
+
+    def at(self, group: np.ndarray | int, lot: np.ndarray) -> np.ndarray:
+        """Return the option that a lot in [0, 1) draws from each group."""
+        found = np.searchsorted(self.cumulative, group + lot, side="right")
         return (found - np.asarray(group) * self.options).astype(np.int32)
 
 

@@ -22,7 +22,11 @@ REPEATED = 0.45
 """Share of panels that a stay of a week or more repeats."""
 
 CRITICAL = 1.9
-"""A value this many times beyond its limit is critical."""
+CRITICAL_ITEMS = ("WBC", "HGB", "PLT", "GLU", "K", "NA", "CTNI")
+"""Values of these items this many times beyond their limit are critical."""
+
+LOWEST = 0.2
+"""No value falls below this share of its lower limit."""
 
 
 @functools.cache
@@ -93,6 +97,7 @@ def values(
         chronic = facts("diseases")["kind"][disease] == "chronic"
         shift = shift + np.where(chronic, 0, acute[disease, item]) * life.random.uniform(0.6, 1.25, len(item))
     value = np.where(log, mean * np.exp(np.where(log, shift, 0)), mean + shift)
+    value = np.maximum(value, LOWEST * table.numbers("low_male")[item])
     scale = 10.0 ** table.numbers("decimals")[item]
     return np.maximum(np.round(value * scale), np.where(log, 1, 0)) / scale
 
@@ -147,7 +152,9 @@ def _results(life: Life, head: Sheet, report: np.ndarray, item: np.ndarray, visi
     value = values(life, person=person, item=item, at=sampled, disease=visits.disease[visit])
     woman = (life.people.sex[person] == 2).astype(np.int64)
     low, high = _limits()[:, item, woman]
-    abnormal = np.select([value > high * CRITICAL, value > high, value < low / CRITICAL, value < low], [3, 1, 4, 2], 0)
+    urgent = np.isin(facts("lab_items")["key"], CRITICAL_ITEMS)[item]
+    far = np.where(urgent, CRITICAL, np.inf)
+    abnormal = np.select([value > high * far, value > high, value < low / far, value < low], [3, 1, 4, 2], 0)
     parents = Keys("JY", head.keys.numbers[report], 12)
     rank = np.arange(len(report)) - np.searchsorted(report, report)
     return Sheet(

@@ -16,7 +16,6 @@ from kangqiao.simulation.sheets import Keys, Pick, Sheet, digits
 
 ALLERGIC = 0.06
 CHINESE, BURMESE = "156", "104"
-RELATION_CHILD = 14
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,10 @@ def patients(life: Life, sheets: list[Sheet]) -> Patients:
 
 
 def registrations(life: Life, known: Patients) -> Sheet:
-    """Return the registration of every patient: what the person's documents say."""
+    """Return the registration of every patient: what the person's documents say.
+
+    Columns with _ are what clerks mix up (see ``mistakes``); they never leave the hospital.
+    """
     people, person, township = life.people, known.person, life.township
     since = np.maximum(known.since, (people.born[person]).astype("datetime64[s]"))
     citizen = people.id_number.take(pa.array(person))
@@ -85,15 +87,15 @@ def registrations(life: Life, known: Patients) -> Sheet:
             "township": same(count, township.name),
             "village": codes(village, *township.village_names),
             "house": pc.binary_join_element_wise(digits(people.household[person] + 1, 4), "号", ""),
-            "contact_name": people.name.take(pa.array(contact)),
-            "contact_relation": codes(np.where(age < RELATION_CHILD, 0, 1), "5", "8"),
-            "contact_phone": Keys("", people.phone[contact], 11),
+            "contact_name": _of(people.name, contact),
+            "contact_relation": codes(np.where(contact < 0, -1, contact != people.mother[person]), "5", "8"),
+            "contact_phone": Keys("", np.where(contact < 0, -1, people.phone[contact]), 11),
             "insurance": codes(np.searchsorted([1, 2, 7], people.insurance[person]), "01", "02", "99"),
             "abo": codes(np.where(age > 1, people.abo[person], -1), "1", "2", "3", "4", "5"),
             "rh": codes(np.where(age > 1, people.rh[person], -1), "1", "2", "3", "4"),
             "registered_at": since,
-            "_mother_id": _of_mother(people.id_number, people.mother[person]),
-            "_mother_name": _of_mother(people.name, people.mother[person]),
+            "_mother_id": _of(people.id_number, people.mother[person]),
+            "_mother_name": _of(people.name, people.mother[person]),
         },
     )
 
@@ -103,17 +105,17 @@ def _education(code: np.ndarray) -> Pick:
     return codes(np.where(code < 0, -1, np.searchsorted(EDUCATION, code)), *words)
 
 
-def _of_mother(column: pa.Array, mother: np.ndarray) -> pa.Array:
-    """Return a column of the mothers, null where a mother is not known; columns with _ never leave the hospital."""
-    return column.take(pa.array(mother, mask=mother < 0))
+def _of(column: pa.Array, person: np.ndarray) -> pa.Array:
+    """Return a column of other people (positions), null where there is none."""
+    return column.take(pa.array(person, mask=person < 0))
 
 
 def _contact(life: Life, person: np.ndarray) -> np.ndarray:
-    """Return whom to call: the mother, else the first of the household, else the person."""
+    """Return whom to call: the mother, else the first of the household; -1 where that is the person."""
     people = life.people
     head = np.searchsorted(people.household, people.household[person])
     mother = people.mother[person]
-    return np.where(mother >= 0, mother, head)
+    return np.where(mother >= 0, mother, np.where(head == person, -1, head))
 
 
 def allergies(life: Life, known: Patients) -> Sheet:

@@ -29,6 +29,8 @@ EMERGENCIES = np.array([0.03, 0.10, 0.45])
 STAY_DAYS = np.array([3.4, 5.2, 8.0])
 STAY_DAYS_OF = {"delivery": 2.6, "caesarean": 5.4, "chemotherapy": 3.5, "cataract": 2.0, "hip_fracture": 15.0}
 LENGTH_OF_VISIT = 1800
+LOYAL = 0.7
+"""Share of visits for which people go where they usually go."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def visit(
     """Return every visit and stay the episodes lead to, ordered by person and time."""
     homes = catchment[people.village[episodes.person]]
     route = _routes()[episodes.disease]
-    place = _chosen(homes, _care().draw(random, route * 3 + episodes.severity))
+    loyal = random.random(len(episodes)) < LOYAL
+    lot = np.where(loyal, steady_uniform(people.number[episodes.person], route, 13), random.random(len(episodes)))
+    place = _chosen(homes, _care().at(route * 3 + episodes.severity, lot))
     at = _moments(random, episodes.day)
     first = _Plan(np.arange(len(episodes)), place, at, at + LENGTH_OF_VISIT, np.zeros(len(episodes), dtype=bool))
     up = _referrals(random, first, episodes, institutions, homes)
