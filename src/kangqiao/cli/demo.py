@@ -92,7 +92,9 @@ def _worst_sender() -> int:
     from kangqiao.intake.models import Batch
 
     by_sender = Batch.objects.exclude(sender_id=None).values("sender_id").annotate(refused=Sum("parts__refused"))
-    return int(by_sender.order_by("-refused", "sender_id").values_list("sender_id", flat=True)[0])
+    (worst,) = by_sender.order_by("-refused", "sender_id").values_list("sender_id", flat=True)[:1]
+    assert worst is not None
+    return worst
 
 
 def _well_travelled() -> str | None:

@@ -101,9 +101,9 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
         return
     with decompressed(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as packed:
         for member in packed:
-            file = packed.extractfile(member) if member.isreg() else None
-            if file is not None:
-                yield member.name, file
+            content = packed.extractfile(member) if member.isreg() else None
+            if content is not None:
+                yield member.name, content
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class Gate:
 
     def __init__(self, folder: Path, *, institutions: Mapping[str, int], received_at: dt.datetime) -> None:
         self.folder, self.received_at = folder, received_at
-        settings = {
+        settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
             "temp_directory": str(folder / "spill"),
             "threads": 1,  # each session computes on its caller's thread; setting up more costs small files double

@@ -31,7 +31,7 @@ class Merge:
 
 def columns(data_set: type[DataSet]) -> tuple[str, ...]:
     """Return the columns of the data set's table, in the order of the class."""
-    return tuple(field.column for field in data_set._meta.local_fields)
+    return tuple(str(field.column) for field in data_set._meta.local_fields)
 
 
 @functools.cache

@@ -29,7 +29,7 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
 from django.contrib.postgres.indexes import BrinIndex
@@ -92,6 +92,11 @@ class DataSet(models.Model):
 
     word: ClassVar[str]
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Stand for the companion columns (``item_name``, ``quantity_unit``), which no line declares."""
+
     @classmethod
     def wire(cls) -> list[Element]:
         """Return every element a file of this data set may have, in the order of the template."""
@@ -105,8 +110,9 @@ class DataSet(models.Model):
     @classmethod
     def elements(cls) -> list[Element]:
         """Return the stored elements in the order of the class, companions behind their field."""
-        stored = [field for field in cls._meta.local_fields if isinstance(field, Element)]
-        ordered = []
+        fields: Sequence[Any] = cls._meta.local_fields
+        stored: list[Element] = [field for field in fields if isinstance(field, Element)]
+        ordered: list[Element] = []
         for field in (field for field in stored if field.companion_of is None):
             ordered += [field, *(other for other in stored if other.companion_of is field)]
         return ordered
@@ -137,7 +143,7 @@ class Record(DataSet):
 
     class Meta(DataSet.Meta):
         abstract = True
-        indexes = (
+        indexes = (  # type: ignore[assignment]
             *DataSet.Meta.indexes,
             models.Index(fields=["patient_id", "occurred_at"], name="%(class)s_time"),
         )

@@ -71,8 +71,8 @@ class Element:
         """Yield (column name, field) of the columns stored beside this one."""
         return ()
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)  # type: ignore[misc]
+    def contribute_to_class(self, cls: type[models.Model], name: str, *flags: Any, **options: Any) -> None:
+        super().contribute_to_class(cls, name, *flags, **options)  # type: ignore[misc]
         for column, field in self.companions():
             field.companion_of = self
             field.contribute_to_class(cls, column)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import functools
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,5 +104,5 @@ def _day(text: str | None) -> dt.date | None:
 
 
 def _read(name: str) -> list[dict[str, str]]:
-    with (files(__name__) / name).open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
+    text = (files(__name__) / name).read_text(encoding="utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
