@@ -124,6 +124,12 @@ def test_one_person_has_steady_values(sheets: tuple[object, dict]):
     assert within < 0.6 * values.std()
 
 
+def test_no_two_rows_of_an_institution_have_the_same_key(sheets):
+    for sheet in sheets[1].values():
+        keys = set(zip(sheet.institution.tolist(), sheet.keys.numbers.tolist(), strict=True))
+        assert len(keys) == len(sheet), sheet.data_set
+
+
 def test_bills_add_up(sheets):
     charge, item = sheets[1]["charge"], sheets[1]["charge-item"]
     order = np.argsort(charge.keys.numbers)

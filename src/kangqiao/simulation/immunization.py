@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kangqiao.simulation.archives import home_institution
+from kangqiao.simulation.draws import ranked
 from kangqiao.simulation.facts import facts
 from kangqiao.simulation.life import Life, facts_column, moments
 from kangqiao.simulation.sheets import Keys, Pick, Sheet
@@ -33,6 +34,7 @@ def vaccinations(life: Life, catchment: np.ndarray) -> Sheet:
     kept = np.flatnonzero(
         (day >= life.calendar.first) & (day < life.calendar.last) & (day < life.health.last_day[given.person])
     )
+    kept = kept[np.argsort(given.at[kept], kind="stable")]
     given = _Doses(*(column[kept] for column in vars(given).values()))
     table, people = facts("vaccines"), life.people
     place = home_institution(life, given.person, catchment, village=np.zeros(len(given.person), dtype=bool))
@@ -44,7 +46,7 @@ def vaccinations(life: Life, catchment: np.ndarray) -> Sheet:
     day = given.at.astype("datetime64[D]")
     lot = (day - 150).astype("datetime64[M]")
     lots = (lot.astype("datetime64[Y]").astype(np.int64) + 1970) * 100 + lot.astype(np.int64) % 12 + 1
-    serial = number * 1000 + given.vaccine * 20 + _ordinal(life, given, table)
+    serial = number * 1000 + given.vaccine * 20 + ranked(number * 100 + given.vaccine)
     return life.of_people(
         "vaccination",
         given.person,
@@ -67,15 +69,6 @@ def vaccinations(life: Life, catchment: np.ndarray) -> Sheet:
         place=Pick(place.astype(np.int32), life.institutions.names).compact(),
         vaccinator=life.staff(life.colleague(place, "0100", 11)),
     )
-
-
-def _ordinal(life: Life, given: _Doses, table: object) -> np.ndarray:
-    """Return what tells a person's doses of one line of vaccines.csv apart: the year, or the day of a series."""
-    del table
-    year = given.at.astype("datetime64[Y]").astype(np.int64) - life.calendar.first.astype("datetime64[Y]").astype(
-        np.int64
-    )
-    return np.where(given.dose > 1, given.dose, 0) + 5 * np.clip(year, 0, 2)
 
 
 def _children(life: Life) -> _Doses:

@@ -104,11 +104,6 @@ def part_keys(prefix: str, parent: Keys, rank: np.ndarray) -> Keys:
     return Keys(prefix, parent.numbers * 100 + rank, parent.width + 2)
 
 
-def flags(values: np.ndarray | bool, count: int | None = None) -> np.ndarray:
-    """Return a column of yes and no."""
-    return np.full(count, values) if count is not None else np.asarray(values, dtype=bool)
-
-
 def codes(index: np.ndarray, *words: str) -> Pick:
     """Return a column of codes: for each row the word with this number, -1 for none."""
     return Pick(np.asarray(index, dtype=np.int32), text_of(list(words)))
