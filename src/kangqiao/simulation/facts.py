@@ -1,4 +1,4 @@
-"""The generator's facts: small CSV tables in ``simulation/data``, plausible and for demonstration only (演示)."""
+"""The generator's facts: small CSV tables in ``simulation/data`` (see its README), plausible and made up (演示)."""
 
 from __future__ import annotations
 
