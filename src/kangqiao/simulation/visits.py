@@ -197,7 +197,7 @@ def _in_detail(
     calendar: Calendar,
 ) -> Visits:
     person = episodes.person[plan.episode]
-    kept = _possible(plan, kind, person, people, calendar)
+    kept = _possible(plan, person, people, calendar)
     kept = kept[np.lexsort((plan.at[kept], person[kept]))]
     kept = kept[ranked(person[kept]) < MOST_VISITS]
     plan, kind, person = plan.take(kept), kind[kept], person[kept]
@@ -224,7 +224,7 @@ def _in_detail(
     )
 
 
-def _possible(plan: _Plan, kind: np.ndarray, person: np.ndarray, people: People, calendar: Calendar) -> np.ndarray:
+def _possible(plan: _Plan, person: np.ndarray, people: People, calendar: Calendar) -> np.ndarray:
     """Return the visits within the simulated time and the person's life."""
     day = plan.at.astype("datetime64[D]")
     died = people.died[person]
