@@ -1,8 +1,8 @@
 """The nouns of identity: residents, what identifies them, patients, and the links patient → resident.
 
 These tables are filled by the hundred thousand, and beyond one machine they are split by patient and by resident;
-so references between them are kept by the verbs of `services` and not by foreign keys, which cost a quarter or more of the
-loading rate (`bench/identity.py` measures it).
+so references between them are kept by the verbs of `services` and not by foreign keys, which cost a quarter or
+more of the loading rate (`bench/identity.py` measures it).
 """
 
 from django.db import models
