@@ -66,7 +66,8 @@ def test_after_a_kill_the_children_leave_and_the_next_start_finds_what_was_commi
     again = installation.up()
     with psycopg.connect(postgres.recorded(installation.home).url()) as session:
         assert session.execute("SELECT n FROM kept").fetchone() == (7,)
-    assert sorted(installation.processes().values()).count("kangqiao.wiring.worker") == 1
+    workers = lambda: list(installation.processes().values()).count("kangqiao.wiring.worker")  # noqa: E731
+    wait_for(lambda: workers() == 1, "the old worker to leave", installation.processes, within=20)
     again.send_signal(signal.SIGINT)
     assert _stopped(again, installation) == 0
 

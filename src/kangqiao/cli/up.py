@@ -17,7 +17,7 @@ import typer
 from kangqiao.cli.demo import Invitation, provide_demo, show
 from kangqiao.infra.configuration import Configuration
 from kangqiao.infra.errors import InfraError
-from kangqiao.wiring.ready import ready
+from kangqiao.wiring.ready import close_connections, ready
 from kangqiao.wiring.supervision import Child, stop_all
 
 PORT_WAIT_SECONDS = 12.0
@@ -42,6 +42,7 @@ def up(demo: Annotated[bool, typer.Option("--demo", help="先生成并装载一�
             _say("✓ 数据库已就绪")
             _prepare(settings)
             invitation = provide_demo(settings, _say) if demo else None
+            close_connections()
             _wait_for_port(settings)
             _run_children(settings, invitation)
             _say("正在停止")
@@ -52,10 +53,8 @@ def up(demo: Annotated[bool, typer.Option("--demo", help="先生成并装载一�
 
 def _prepare(settings: Configuration) -> None:
     from django.core.management import call_command
-    from django.db import connections
 
     call_command("migrate", verbosity=0, interactive=False)
-    connections.close_all()
     _say("✓ 数据表结构已是最新")
     call_command("collectstatic", verbosity=0, interactive=False)
     settings.inbox.mkdir(parents=True, exist_ok=True)

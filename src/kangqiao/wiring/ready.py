@@ -21,4 +21,16 @@ def ready(report: Callable[[str], None] = lambda _: None) -> Iterator[Configurat
     with database:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kangqiao.wiring.settings")
         django.setup()
-        yield settings
+        try:
+            yield settings
+        finally:
+            close_connections()
+
+
+def close_connections() -> None:
+    """Close this thread's connections and the pools of the process."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's connections have one
