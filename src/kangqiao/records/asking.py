@@ -33,8 +33,8 @@ def wanted_of(parameters: Parameters, *, today: dt.date) -> Wanted:
     return Wanted(
         kinds=_kinds(parameters.get("kinds", ())),
         institutions=_institutions(parameters.get("institutions", ())),
-        since=since and _midnight(since),
-        until=until and _midnight(until + dt.timedelta(days=1)),
+        since=_midnight(since) if since else None,
+        until=_midnight(until + dt.timedelta(days=1)) if until else None,
         before=_place(_one(parameters, "before")),
         with_voided=_one(parameters, "voided") == "1",
         size=_size(_one(parameters, "size")),

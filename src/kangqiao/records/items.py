@@ -196,7 +196,7 @@ def _has(row: DataSet, field: Element) -> bool:
 
 def headline(row: Any) -> str:
     """Return the line that sums a row up."""
-    summed = headline_of(type(row))
+    summed = headline_of(row.__class__)
     return summed.of(getattr(row, field.name) for field in summed.fields)
 
 
@@ -223,7 +223,7 @@ def versions_of(row: Any, former: Iterable[FormerVersion]) -> tuple[Version, ...
 
 def stored_values(data_set: type[DataSet], content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a former version's elements as values; a column that did not exist then is missing."""
-    return {field.name: _python(field, content.get(field.column)) for field in data_set.elements()}
+    return {field.name: _python(field, content.get(field.name)) for field in data_set.elements()}
 
 
 def _python(field: Any, stored: Any) -> Any:

@@ -334,4 +334,4 @@ def _encounter(row: Any) -> tuple[str, UUID] | None:
 
 def _linked(data_set: type[DataSet], institution_id: int, source_key: str) -> tuple[str, UUID] | None:
     id = queries.by_source_key(data_set, institution_id, source_key)
-    return id and (data_set.word, id)
+    return (data_set.word, id) if id else None

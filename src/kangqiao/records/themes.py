@@ -27,7 +27,7 @@ class Theme(StrEnum):
     REGISTRATION = "registration"
 
     @property
-    def title(self) -> str:
+    def title(self) -> str:  # type: ignore[override]
         """The Chinese title of the tab."""
         return _TITLES[self]
 

@@ -4,7 +4,7 @@ A value set's code and its name are both understood, and so are the ways people 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -278,7 +278,7 @@ def unordered(rows: Iterable[Placed]) -> list[Fault]:
     ]
 
 
-def circular(rows: Iterable[Placed], parents: dict[str, str | None]) -> list[Fault]:
+def circular(rows: Iterable[Placed], parents: Mapping[str, str | None]) -> list[Fault]:
     """Return the institutions that stand above themselves; `parents` is code → parent's code, rows included."""
     faults = []
     for placed in rows:

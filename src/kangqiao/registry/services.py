@@ -213,8 +213,9 @@ def _stored_departments() -> dict[Any, DepartmentRow]:
 
 
 def _stored_staff() -> dict[Any, StaffRow]:
-    named = {"institution_code": models.F("institution__code"), "department_code": models.F("department__code")}
-    rows = Staff.objects.values("code", "name", "kind", "title", "valid", **named)
+    of, section = models.F("institution__code"), models.F("department__code")
+    plain = ("code", "name", "kind", "title", "valid")
+    rows = Staff.objects.values(*plain, institution_code=of, department_code=section)
     return {(row["institution_code"], row["code"]): StaffRow(**row) for row in rows}
 
 
@@ -247,7 +248,9 @@ def _write_departments(rows: Sequence[DepartmentRow]) -> None:
 
 def _write_staff(rows: Sequence[StaffRow]) -> None:
     ids = dict(Institution.objects.values_list("code", "id"))
-    sections = {(of, code): id for of, code, id in Department.objects.values_list("institution__code", "code", "id")}
+    sections: dict[tuple[str, str | None], Any] = {
+        (of, code): id for of, code, id in Department.objects.values_list("institution__code", "code", "id")
+    }
     written = [
         Staff(
             institution_id=ids[row.institution_code],

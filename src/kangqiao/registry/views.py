@@ -50,9 +50,10 @@ class InstitutionSearch(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         counties = divisions_on(timezone.localdate()).filter(level=Division.Level.COUNTY)
-        self.fields["county"].choices = [("", "全部县区"), *counties.values_list("stats_code", "name")]
-        self.fields["kind"].choices = [("", "全部类别"), *_present("type", "WS218")]
-        self.fields["level"].choices = [("", "全部等级"), *_present("level", "institution-level")]
+        fields: dict[str, Any] = self.fields
+        fields["county"].choices = [("", "全部县区"), *counties.values_list("stats_code", "name")]
+        fields["kind"].choices = [("", "全部类别"), *_present("type", "WS218")]
+        fields["level"].choices = [("", "全部等级"), *_present("level", "institution-level")]
 
 
 class WorkbookForm(forms.Form):
