@@ -17,6 +17,11 @@ from kangqiao.standards.fields import Coded
 MOST_RESULTS: Final = 3000
 MOST_REPORTS: Final = 400
 OTHER: Final = "其他检验"
+RESULT: Final = (
+    *("report", "item", "item_name", "quantity", "quantity_unit", "text", "finding"),
+    *("low", "high", "reference", "abnormal", "critical"),
+)
+"""The columns of a result that are shown."""
 ABNORMAL: Final = {"H": "high", "HH": "high", "L": "low", "LL": "low", "A": "bad", "AA": "bad"}
 MARKS: Final = {"H": "↑", "HH": "↑↑", "L": "↓", "LL": "↓↓", "A": "异常", "AA": "危急"}
 
@@ -78,7 +83,7 @@ class Report:
     subject: str
 
 
-def items_of(results: Iterable[LabResult], reports: Iterable[LabReport]) -> tuple[Item, ...]:
+def items_of(results: Iterable[Any], reports: Iterable[Any]) -> tuple[Item, ...]:
     """Return the items of these results, grouped by the subject of their newest report, most frequent subjects first.
 
     Rows are the same item when they have the same code, or the same name as a row that has it. Values in another unit
@@ -87,7 +92,7 @@ def items_of(results: Iterable[LabResult], reports: Iterable[LabReport]) -> tupl
     rows = sorted(results, key=lambda row: (-row.occurred_at.timestamp(), row.id))
     subjects = {(report.institution_id, report.source_key): report.subject or OTHER for report in reports}
     code_of = {row.item_name: row.item for row in rows if row.item}
-    found: dict[tuple[str, str], list[LabResult]] = {}
+    found: dict[tuple[str, str], list[Any]] = {}
     for row in rows:
         key = row.item or code_of.get(row.item_name) or row.item_name
         found.setdefault((key, _unit(row)), []).append(row)
@@ -109,8 +114,8 @@ def laboratory_of(
     patients: Sequence[UUID], *, since: dt.datetime | None = None
 ) -> tuple[tuple[Item, ...], tuple[Report, ...]]:
     """Return the items of these patients and the reports they stand in, newest first."""
-    rows = rows_of(LabReport, patients, since=since, most=MOST_REPORTS)
-    items = items_of(rows_of(LabResult, patients, since=since, most=MOST_RESULTS), rows)
+    rows = rows_of(LabReport, patients, "source_key", "subject", since=since, most=MOST_REPORTS)
+    items = items_of(rows_of(LabResult, patients, *RESULT, since=since, most=MOST_RESULTS), rows)
     return items, tuple(
         Report((row.institution_id, row.source_key), row.id, row.institution_id, row.occurred_at, row.subject or "")
         for row in rows
@@ -123,7 +128,7 @@ def abnormal_of(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(sorted(flagged, key=lambda item: item.latest.at, reverse=True))
 
 
-def _result(row: LabResult) -> Result:
+def _result(row: Any) -> Result:
     return Result(
         at=row.occurred_at.astimezone(CITY_TIME),
         report=(row.institution_id, row.report),
@@ -138,7 +143,7 @@ def _result(row: LabResult) -> Result:
     )
 
 
-def _text(row: LabResult) -> str:
+def _text(row: Any) -> str:
     if row.quantity is not None:
         return number(row.quantity)
     finding: Any = LabResult.element("finding")
@@ -146,5 +151,5 @@ def _text(row: LabResult) -> str:
     return row.text or (finding.value_set.name(row.finding) if row.finding else "")
 
 
-def _unit(row: LabResult) -> str:
+def _unit(row: Any) -> str:
     return (row.quantity_unit or "").strip() if row.quantity is not None else ""

@@ -19,13 +19,19 @@ from kangqiao.records.medical_record.models import (
 )
 from kangqiao.records.population.models import PatientRegistration
 from kangqiao.records.queries import rows_of
-from kangqiao.records.wording import words
+from kangqiao.records.wording import with_unit, words
 from kangqiao.standards.conditions import CITY_TIME
 from kangqiao.standards.data_set import DataSet
 
 NO_ALLERGY: Final = "1"
+OTHER_ALLERGY: Final = "5"
+NO_DISEASE: Final = "1"
 RULED_OUT: Final = "3"
-UNKNOWN_BLOOD: Final = ("3", "4", "5")
+UNKNOWN_ABO: Final = "5"
+UNKNOWN_RH: Final = ("3", "4")
+ADDRESS: Final = ("city", "county", "township", "village")
+MOST_REGISTRATIONS: Final = 30
+MOST_HISTORIES: Final = 50
 DIAGNOSED_WITHIN: Final = dt.timedelta(days=3 * 365)
 PRESCRIBED_WITHIN: Final = dt.timedelta(days=180)
 MOST_DIAGNOSES: Final = 8
@@ -93,17 +99,23 @@ class DrugNote:
 
 def facts_of(patients: Sequence[UUID]) -> Facts:
     """Return the facts of a person from all institutions, the newest statement of each."""
-    registrations = rows_of(PatientRegistration, patients)
-    covers = rows_of(ArchiveCover, patients, most=10)
-    everyone = [*registrations, *covers]
+    registrations = rows_of(
+        PatientRegistration, patients, "ethnicity", "abo", "rh", "phone", "died_at", *ADDRESS, most=MOST_REGISTRATIONS
+    )
+    covers = rows_of(
+        ArchiveCover,
+        patients,
+        *("archive_number", "abo", "rh", "diseases", "drug_allergies", "other_allergy"),
+        most=MOST_REGISTRATIONS,
+    )
     allergies, denied = _allergies(patients, covers)
     return Facts(
-        ethnicity=_newest(registrations, "ethnicity"),
-        blood=_blood(sorted(everyone, key=lambda row: row.occurred_at, reverse=True)),
+        ethnicity=_newest(PatientRegistration, registrations, "ethnicity"),
+        blood=_blood(sorted((*registrations, *covers), key=lambda row: row.occurred_at, reverse=True)),
         died_at=next((row.died_at for row in registrations if row.died_at), None),
-        phone=_newest(registrations, "phone"),
-        address=next((_address(row) for row in registrations if _address(row)), ""),
-        archive_number=_newest(covers, "archive_number"),
+        phone=_newest(PatientRegistration, registrations, "phone"),
+        address=next(filter(None, map(_address, registrations)), ""),
+        archive_number=_newest(ArchiveCover, covers, "archive_number"),
         chronic=_chronic(covers),
         allergies=allergies,
         denied=denied,
@@ -112,10 +124,9 @@ def facts_of(patients: Sequence[UUID]) -> Facts:
 
 def diagnoses_of(patients: Sequence[UUID], *, now: dt.datetime) -> tuple[DiagnosisNote, ...]:
     """Return the diseases diagnosed in the last three years, the most recent first; suspected ones are left out."""
-    since = now - DIAGNOSED_WITHIN
-    found: dict[str, list[Diagnosis]] = {}
-    for row in rows_of(Diagnosis, patients):
-        if row.occurred_at >= since and not row.suspected:
+    found: dict[str, list[Any]] = {}
+    for row in rows_of(Diagnosis, patients, "code", "code_name", "suspected", since=now - DIAGNOSED_WITHIN):
+        if not row.suspected:
             found.setdefault(row.code or row.code_name, []).append(row)
     notes = [
         DiagnosisNote(
@@ -134,18 +145,19 @@ def diagnoses_of(patients: Sequence[UUID], *, now: dt.datetime) -> tuple[Diagnos
 
 def drugs_of(patients: Sequence[UUID], *, now: dt.datetime) -> tuple[DrugNote, ...]:
     """Return the drugs prescribed in the last half year, those in use first."""
-    since, today = now - PRESCRIBED_WITHIN, now.astimezone(CITY_TIME).date()
-    found: dict[str, list[PrescriptionItem]] = {}
-    for row in rows_of(PrescriptionItem, patients):
-        if row.occurred_at >= since:
-            found.setdefault(row.drug_name, []).append(row)
+    today = now.astimezone(CITY_TIME).date()
+    found: dict[str, list[Any]] = {}
+    told = ("drug_name", "dose", "dose_unit", "frequency", "route", "days")
+    for row in rows_of(PrescriptionItem, patients, *told, since=now - PRESCRIBED_WITHIN):
+        found.setdefault(row.drug_name, []).append(row)
     notes = [_drug(name, rows) for name, rows in found.items()]
     return tuple(sorted(notes, key=lambda note: not note.in_use_on(today)))[:MOST_DRUGS]
 
 
-def _drug(name: str, rows: list[PrescriptionItem]) -> DrugNote:
+def _drug(name: str, rows: list[Any]) -> DrugNote:
     last = rows[0]
-    parts = [_said(last, "dose", last.dose_unit), _said(last, "frequency"), _said(last, "route")]
+    dose = with_unit(PrescriptionItem.element("dose"), last.dose, {"dose_unit": last.dose_unit})
+    parts = [dose, _said(PrescriptionItem, last, "frequency"), _said(PrescriptionItem, last, "route")]
     day = last.occurred_at.astimezone(CITY_TIME).date()
     return DrugNote(
         name=name,
@@ -158,22 +170,23 @@ def _drug(name: str, rows: list[PrescriptionItem]) -> DrugNote:
     )
 
 
-def _allergies(patients: Sequence[UUID], covers: list[ArchiveCover]) -> tuple[tuple[AllergyNote, ...], bool]:
+def _allergies(patients: Sequence[UUID], covers: Sequence[Any]) -> tuple[tuple[AllergyNote, ...], bool]:
     """Return what the allergy rows, the archive and the histories of visits and stays say, each thing once."""
     notes, denied = [], False
-    for row in rows_of(Allergy, patients):
+    for row in rows_of(Allergy, patients, "allergen_name", "severity", "resolved", "certainty"):
         if row.resolved is None and row.certainty != RULED_OUT:
-            severity = _said(row, "severity")
-            notes.append(_note(row, row.allergen_name + (f"（{severity}）" if severity else "")))
+            severity = _said(Allergy, row, "severity")
+            notes.append(_note(Allergy, row, row.allergen_name + (f"（{severity}）" if severity else "")))
     for cover in covers[:1]:
         named = [code for code in cover.drug_allergies or () if code != NO_ALLERGY]
         denied = NO_ALLERGY in (cover.drug_allergies or ())
-        told = [words(ArchiveCover.element("drug_allergies"), [code]) for code in named if code != "5"]
-        notes += [_note(cover, text) for text in (*told, cover.other_allergy) if text]
-    for stay in rows_of(InpatientStay, patients, most=20):
-        notes += [_note(stay, stay.drug_allergies)] if stay.drug_allergies else []
-    for visit in rows_of(OutpatientEncounter, patients, most=50):
-        notes += [_note(visit, visit.allergy_history)] if visit.has_allergy and visit.allergy_history else []
+        told = [words(ArchiveCover.element("drug_allergies"), [code]) for code in named if code != OTHER_ALLERGY]
+        notes += [_note(ArchiveCover, cover, text) for text in (*told, cover.other_allergy) if text]
+    for stay in rows_of(InpatientStay, patients, "drug_allergies", most=MOST_HISTORIES):
+        notes += [_note(InpatientStay, stay, stay.drug_allergies)] if stay.drug_allergies else []
+    for visit in rows_of(OutpatientEncounter, patients, "has_allergy", "allergy_history", most=MOST_HISTORIES):
+        told = visit.allergy_history if visit.has_allergy else None
+        notes += [_note(OutpatientEncounter, visit, told)] if told else []
         denied = denied or visit.has_allergy is False
     return tuple(_once(notes)), denied
 
@@ -192,32 +205,31 @@ def _substance(text: str) -> str:
     return re.sub(r"（.*?）|对|过敏|史|药物|[\s。，,.]", "", text)
 
 
-def _note(row: Any, text: str) -> AllergyNote:
-    return AllergyNote(text, type(row).word, row.id, row.institution_id, row.occurred_at)
+def _note(data_set: type[DataSet], row: Any, text: str) -> AllergyNote:
+    return AllergyNote(text, data_set.word, row.id, row.institution_id, row.occurred_at)
 
 
-def _chronic(covers: list[ArchiveCover]) -> tuple[str, ...]:
+def _chronic(covers: Sequence[Any]) -> tuple[str, ...]:
     field: Any = ArchiveCover.element("diseases")
     codes = next((cover.diseases for cover in covers if cover.diseases), [])
-    return tuple(field.value_set.name(code) for code in codes if code != "1")
+    return tuple(field.value_set.name(code) for code in codes if code != NO_DISEASE)
 
 
 def _blood(rows: Sequence[Any]) -> str:
-    known = next((row for row in rows if row.abo and row.abo not in UNKNOWN_BLOOD[2:]), None)
+    known = next((row for row in rows if row.abo and row.abo != UNKNOWN_ABO), None)
     if known is None:
         return ""
-    rh = _said(known, "rh") if known.rh and known.rh not in UNKNOWN_BLOOD[:2] else ""
-    return _said(known, "abo") + (f" Rh {rh}" if rh else "")
+    rh = f" Rh {_said(ArchiveCover, known, 'rh')}" if known.rh and known.rh not in UNKNOWN_RH else ""
+    return _said(ArchiveCover, known, "abo") + rh
 
 
-def _newest(rows: Sequence[DataSet], name: str) -> str:
-    return next((said for row in rows if (said := _said(row, name))), "")
+def _newest(data_set: type[DataSet], rows: Sequence[Any], name: str) -> str:
+    return next((said for row in rows if (said := _said(data_set, row, name))), "")
 
 
-def _said(row: DataSet, name: str, unit: str | None = None) -> str:
-    said = words(type(row).element(name), getattr(row, name))
-    return f"{said} {unit}" if said and unit else said
+def _said(data_set: type[DataSet], row: Any, name: str) -> str:
+    return words(data_set.element(name), getattr(row, name))
 
 
-def _address(row: PatientRegistration) -> str:
-    return "".join(filter(None, (row.city, row.county, row.township, row.village)))
+def _address(row: Any) -> str:
+    return "".join(filter(None, (getattr(row, name) for name in ADDRESS)))

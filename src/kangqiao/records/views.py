@@ -93,7 +93,7 @@ def timeline(request: HttpRequest, resident_id: UUID, *, actor: Actor, purpose: 
     except NotUnderstood as error:
         return HttpResponseBadRequest(str(error))
     seen = services.read_timeline(resident_id=resident_id, wanted=wanted, actor=actor, purpose=purpose)
-    context = {"resident_id": resident_id, **_timeline(request, seen, wanted)}
+    context = {"resident_id": resident_id, "items": _items(resident_id), **_timeline(request, seen, wanted)}
     response = render(request, "records/part/timeline.html", context)
     if wanted.before is None:
         query = request.GET.urlencode()
@@ -227,6 +227,7 @@ def _show_item(request: HttpRequest, opened: services.Opened) -> HttpResponse:
     context = {
         "title": opened.data_set.title,
         "resident_id": opened.resident_id,
+        "items": _items(opened.resident_id),
         "opened": opened,
         "abnormal": opened.abnormal,
         "theme": theme,
@@ -234,11 +235,17 @@ def _show_item(request: HttpRequest, opened: services.Opened) -> HttpResponse:
     return render(request, _part(request, "records/part/item.html", "records/alone.html"), context)
 
 
+def _items(resident_id: UUID) -> str:
+    """Return the address below which the rows of a record are opened, by kind and id."""
+    return reverse("records:record", args=[resident_id]) + "/items"
+
+
 def _shell(head: Head, purpose: Purpose, theme: Theme | None = None) -> dict[str, Any]:
     return {
         "title": "健康档案",
         "head": head,
         "resident_id": head.person.id,
+        "items": _items(head.person.id),
         "age": head.person.age_on(timezone.localdate()),
         "purpose": purpose,
         "themes": list(Theme),

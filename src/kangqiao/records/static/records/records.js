@@ -1,4 +1,5 @@
-// The record view beyond HTML: the strip of months, the drawer, keys. Without it every link still opens a page.
+// The record view beyond HTML: the strip of months, the drawer, keys. Without it every link still opens a page:
+// a link with data-drawer opens in the drawer where the page has one.
 "use strict";
 
 const COLOURS = {
@@ -79,10 +80,9 @@ filter?.addEventListener("change", (event) => {
 
 document.addEventListener("htmx:after:swap", () => {
   if (drawer && drawerBody.childElementCount && !drawer.open) {
-    openedFrom = document.activeElement;
     drawer.showModal();
-    drawer.scrollTop = 0;
   }
+  if (drawer?.open) drawer.scrollTop = 0;
 });
 
 drawer?.addEventListener("close", () => {
@@ -91,6 +91,13 @@ drawer?.addEventListener("close", () => {
 });
 
 document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-drawer]");
+  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+  if (link && drawer && plain) {
+    event.preventDefault();
+    if (!drawer.open) openedFrom = link;
+    htmx.ajax("GET", link.href, { source: link, target: "#rv-drawer-body" });
+  }
   if (event.target.closest("[data-close-drawer]") || event.target === drawer) drawer.close();
   const row = event.target.closest("tr[data-opens]");
   if (row && !event.target.closest("a, button") && !getSelection().toString()) row.querySelector("a").click();
