@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
-from psycopg.conninfo import conninfo_to_dict
 
 from kangqiao.formats.fhir.mapping import declarations
 from kangqiao.formats.fhir.outcomes import outcome_bytes
@@ -18,6 +18,7 @@ from kangqiao.gateway.api import ApiDoor, problem_response
 from kangqiao.gateway.errors import GatewayError, Unavailable
 from kangqiao.gateway.fhir import FhirDoor
 from kangqiao.gateway.http import FHIR_JSON, Disconnected, Receive, Request, Response, Scope, Send
+from kangqiao.gateway.lines import asked_of_asyncpg
 from kangqiao.gateway.reader import Reader
 from kangqiao.gateway.scribe import Scribe
 from kangqiao.gateway.tokens import Tokens
@@ -47,12 +48,13 @@ class Gateway:
         """Open connections and begin to take requests."""
         sys.setswitchinterval(SWITCH_SECONDS)
         declarations()
-        self._pool = await asyncpg.create_pool(**_asked_of_asyncpg(self._url), min_size=0, max_size=READERS)
+        gc.collect()
+        gc.freeze()  # what is here at the start stays; the collector need not look at it again and again
+        self._pool = await asyncpg.create_pool(**asked_of_asyncpg(self._url), min_size=0, max_size=READERS)
         self._scribe = Scribe(self._url)
         self._scribe.start()
-        reader = Reader(self._pool)
-        self._tokens = Tokens(self._pool)
-        self._fhir = FhirDoor(reader=reader, scribe=self._scribe)
+        self._tokens, self._reader = Tokens(self._url), Reader(self._url)
+        self._fhir = FhirDoor(reader=self._reader, scribe=self._scribe)
         self._records = records.RecordDoor(self._pool)
         self._api = ApiDoor(uploads=Uploads(self._home / "uploads"), archive_url=self._archive_url)
 
@@ -60,6 +62,8 @@ class Gateway:
         """Finish what is under way and close connections."""
         if self._pool is not None:
             await self._scribe.stop()
+            await self._reader.close()
+            await self._tokens.close()
             await self._pool.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,14 +95,6 @@ class Gateway:
         except Exception:
             log.exception("a request failed")
             return _told(GatewayError(), is_fhir)
-
-
-def _asked_of_asyncpg(url: str) -> dict[str, Any]:
-    """Return a connection URL, or libpq's ``key=value`` form, as asyncpg takes it."""
-    parts = conninfo_to_dict(url)
-    names = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
-    asked: dict[str, Any] = {name: parts[key] for key, name in names.items() if parts.get(key)}
-    return asked | {"ssl": parts["sslmode"]} if parts.get("sslmode") else asked
 
 
 def _forbidden(error: NotPermitted) -> GatewayError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -48,7 +48,6 @@ class Step:
     key: str = ""
     if_version: int | None = None
     write: Write | None = None
-    warnings: list[Problem] = field(default_factory=list)
     error: GatewayError | None = None
 
 
@@ -107,11 +106,11 @@ class Bundles:
         """Map and judge every resource in the light of the others."""
         came = [step for step in steps if step.error is None and step.resource is not None]
         around = Among([(s.entry.full_url, s.key, s.resource) for s in came], received_at=datetime.now(UTC))
-        await self._learn_encounters(came, around)
+        self._learn_encounters(came, around)
         for number, step in enumerate(steps):
             if step.error is None and step.resource is not None:
                 try:
-                    step.write, step.warnings = prepare(
+                    step.write = prepare(
                         step.resource,
                         bytes(step.entry.resource),
                         id=step.id,
@@ -128,14 +127,13 @@ class Bundles:
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
 
-    async def _learn_encounters(self, came: list[Step], around: Among) -> None:
+    def _learn_encounters(self, came: list[Step], around: Among) -> None:
         assert self.actor.institution_id is not None
         for step in came:
             if step.resource["resourceType"] == "Encounter":
                 kind = kind_of_encounter(step.resource, around, self.actor.institution_id)
                 if kind:
                     around.kinds[step.key] = kind
-        await self.door.learn_encounters(self.actor, around, [step.resource for step in came])
 
     async def _together(self, steps: list[Step]) -> list[dict[str, Any]]:
         wrong = [step for step in steps if step.error]
@@ -233,8 +231,8 @@ def _entry(step: Step, written: Written) -> dict[str, Any]:
     if step.write.content is not None:
         response["location"] = f"{step.key}/_history/{written.version}"
         response["lastModified"] = step.write.received_at.isoformat()
-    if step.warnings:
-        response["outcome"] = outcome(step.warnings)
+    if step.write.warnings:
+        response["outcome"] = outcome(step.write.warnings)
     return {"response": response}
 
 

@@ -13,7 +13,6 @@ import msgspec
 
 from kangqiao.formats.fhir.capability import capability_statement
 from kangqiao.formats.fhir.documents import Unreadable, read_bundle, read_resource
-from kangqiao.formats.fhir.mapping import Problem
 from kangqiao.formats.fhir.outcomes import outcome_bytes
 from kangqiao.formats.fhir.surroundings import Among
 from kangqiao.gateway.bundles import Bundles
@@ -27,7 +26,7 @@ from kangqiao.gateway.errors import (
     Refused,
 )
 from kangqiao.gateway.http import FHIR_JSON, Request, Response, http_date
-from kangqiao.gateway.preparing import check_type, encounter_key, if_match, is_taken, key_of, prepare
+from kangqiao.gateway.preparing import check_type, if_match, is_taken, key_of, prepare
 from kangqiao.gateway.reader import Found, Reader, Refusal, Wanted
 from kangqiao.gateway.scribe import Scribe
 from kangqiao.gateway.writes import Write, Written, deletion, failure, status_of
@@ -161,9 +160,8 @@ class FhirDoor:
         id = uuid7()
         key = key_of(resource, id, asked=asked)
         around = Among([(None, key, resource)], received_at=datetime.now(UTC))
-        await self.learn_encounters(actor, around, [resource])
         try:
-            write, warnings = prepare(
+            write = prepare(
                 resource,
                 body,
                 id=id,
@@ -176,7 +174,7 @@ class FhirDoor:
             await self.reader.note_refusal(Refusal(actor, Action.FHIR_WRITE, resource["resourceType"]))
             raise
         (written,) = await self.scribe.write([write])
-        return _stored(write, written, warnings, prefer=request.header(b"prefer"), body=body)
+        return _stored(write, written, prefer=request.header(b"prefer"), body=body)
 
     async def _delete(self, request: Request, actor: Actor, kind: str, id: str) -> Response:
         await self._allow(actor, Permission.FHIR_WRITE, kind)
@@ -186,16 +184,6 @@ class FhirDoor:
         if not written.done:
             raise failure(written)
         return Response(204, headers=[(b"etag", f'W/"{written.version}"'.encode())] if written.version else [])
-
-    async def learn_encounters(self, actor: Actor, around: Among, resources: list[Any]) -> None:
-        """Look up the visits and stays that resources refer to and that did not come along."""
-        keys = {key for resource in resources if (key := encounter_key(resource, around))}
-        if not keys:
-            return
-        assert actor.institution_id is not None
-        institution = actor.institution_id
-        kinds = await asyncio.gather(*(self.reader.encounter_kind((institution, key)) for key in keys))
-        around.kinds |= {key: kind for key, kind in zip(keys, kinds, strict=True) if kind}
 
     # -- at the door --------------------------------------------------------------------------------------------------
 
@@ -212,14 +200,14 @@ class FhirDoor:
             return await request.body(LARGEST_BODY)
 
 
-def _stored(write: Write, written: Written, warnings: list[Problem], *, prefer: str, body: bytes) -> Response:
+def _stored(write: Write, written: Written, *, prefer: str, body: bytes) -> Response:
     if not written.done:
         raise failure(written)
     headers = _version_headers(written.version, write.received_at)
     headers.append((b"location", f"/fhir/{write.key}/_history/{written.version}".encode()))
     if "return=representation" in prefer:
         return Response(status_of(written), body, write.media_type, headers)
-    content = outcome_bytes(warnings) if warnings and "return=minimal" not in prefer else b""
+    content = outcome_bytes(write.warnings) if write.warnings and "return=minimal" not in prefer else b""
     return Response(status_of(written), content, FHIR_JSON, headers)
 
 

@@ -26,11 +26,16 @@ _ISSUE_TYPES = {
 
 @dataclass(slots=True)
 class Judged:
-    """One accepted row as typed values by column; ``by_receipt`` are the columns filled with the time of receipt."""
+    """One accepted row as typed values by column.
+
+    by_receipt  columns filled with the time of receipt
+    unresolved  (column, FHIR path) of encounters whose kind has to be looked up
+    """
 
     data_set: type[DataSet]
     values: dict[str, Any]
     by_receipt: list[str]
+    unresolved: list[tuple[str, str]]
 
 
 def judge(mapped: Mapped, *, institution_id: int, received_at: datetime) -> tuple[list[Judged], list[Problem]]:
@@ -40,7 +45,7 @@ def judge(mapped: Mapped, *, institution_id: int, received_at: datetime) -> tupl
         row.cells["institution_code"] = str(institution_id)  # the sender is known by its token
         checked = check_row(row.data_set, row.cells, institution_id=institution_id, received_at=received_at)
         problems += _problems(row, checked.failed)
-        rows.append(Judged(row.data_set, checked.values, row.reading.by_receipt))
+        rows.append(Judged(row.data_set, checked.values, row.reading.by_receipt, row.reading.unresolved))
     return rows, list(dict.fromkeys(problems)) if problems else problems
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from datetime import datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -124,4 +125,9 @@ class Request:
 
 def http_date(moment: datetime) -> bytes:
     """Return a moment as HTTP writes it."""
-    return format_datetime(moment.astimezone(UTC), usegmt=True).encode()
+    return _http_date(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=64)
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()

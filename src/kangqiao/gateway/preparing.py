@@ -57,8 +57,8 @@ def if_match(header: str) -> int | None:
 
 def prepare(
     resource: Json, content: bytes, *, id: UUID, around: Among, actor: Actor, media_type: str, if_version: int | None
-) -> tuple[Write, list[Problem]]:
-    """Return the write of a resource and the warnings about it; raises :class:`Refused` with everything wrong."""
+) -> Write:
+    """Return the write of a resource; raises :class:`Refused` with everything that is wrong with it."""
     write = Write(
         actor=actor,
         kind=resource["resourceType"],
@@ -81,14 +81,8 @@ def prepare(
         if not voids:
             raise Refused(problems)
         write.rows, write.unless_known = [], tuple(problems)
-    return write, problems
-
-
-def encounter_key(resource: Json, around: Among) -> str | None:
-    """Return the key of the visit or stay a resource refers to, where nothing is known of it yet."""
-    reference = resource.get("encounter")
-    key = around.key(reference) if isinstance(reference, dict) else None
-    return key if key and key not in around.kinds else None
+    write.warnings = problems
+    return write
 
 
 def kind_of_encounter(resource: Json, around: Among, institution_id: int) -> str | None:

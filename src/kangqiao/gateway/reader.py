@@ -10,15 +10,12 @@ from uuid import UUID
 
 import asyncpg
 
-from kangqiao.gateway.errors import Unavailable
 from kangqiao.gateway.gathering import Gathered
+from kangqiao.gateway.lines import Line
 from kangqiao.infra.ids import uuid7
 from kangqiao.records import originals
-from kangqiao.records.medical_record.models import InpatientStay, OutpatientEncounter
 from kangqiao.trust.actions import Action, Outcome
 from kangqiao.trust.actors import Actor, ActorKind
-
-UNREACHABLE: Final = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +97,6 @@ WITH patient AS (
 SELECT id, source_key, version, media_type, content, received_at FROM found ORDER BY id DESC
 """
 
-KINDS: Final = f"""
-SELECT asked.place, coalesce(
-    (SELECT kind FROM {OutpatientEncounter.table()} o
-      WHERE o.institution_id = asked.institution_id AND o.source_key = asked.key AND NOT o.voided),
-    (SELECT '3' FROM {InpatientStay.table()} i
-      WHERE i.institution_id = asked.institution_id AND i.source_key = asked.key AND NOT i.voided)) AS kind
-  FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS asked(institution_id, key, place) ORDER BY place
-"""
-
 REFUSED: Final = f"""
 {_NOTED}
 SELECT id, '{ActorKind.TOKEN.value}', actor_id, institution_id, action, NULL, NULL, kind, NULL,
@@ -119,25 +107,24 @@ SELECT id, '{ActorKind.TOKEN.value}', actor_id, institution_id, action, NULL, NU
 
 
 class Reader:
-    """Everything the gateway reads, on a pool of connections of its own."""
+    """Everything the gateway reads."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, url: str) -> None:
+        self._reading, self._others = Line(url), Line(url)
         self.read = Gathered(self._read)
-        self.encounter_kind = Gathered(self._encounter_kinds)
         self.note_refusal = Gathered(self._note_refusals)
 
     async def search(
         self, actor: Actor, kind: str, patient_number: str, *, before: UUID | None, most: int
     ) -> list[Found]:
         """Return a patient's current resources of a type, the newest first."""
-        rows = await self._fetch(
+        rows = await self._others.fetch(
             SEARCH, actor.institution_id, patient_number, kind, before, most, uuid7(), actor.id, actor.address
         )
         return [Found(r[0], r[1], r[2], r[3], originals.unpacked(r[4]), r[5]) for r in rows]
 
     async def _read(self, wanted: list[Wanted]) -> Sequence[Found | None]:
-        rows = await self._fetch(
+        rows = await self._reading.fetch(
             READ,
             [uuid7() for _ in wanted],
             [w.actor.id for w in wanted],
@@ -149,12 +136,8 @@ class Reader:
         )
         return [_found(one, row) for one, row in zip(wanted, rows, strict=True)]
 
-    async def _encounter_kinds(self, asked: list[tuple[int, str]]) -> Sequence[str | None]:
-        rows = await self._fetch(KINDS, [institution for institution, _ in asked], [key for _, key in asked])
-        return [row[1] for row in rows]
-
     async def _note_refusals(self, refused: list[Refusal]) -> Sequence[None]:
-        await self._fetch(
+        await self._others.fetch(
             REFUSED,
             [uuid7() for _ in refused],
             [each.actor.id for each in refused],
@@ -165,14 +148,10 @@ class Reader:
         )
         return [None] * len(refused)
 
-    async def _fetch(self, statement: str, *parameters: object) -> list[asyncpg.Record]:
-        try:
-            try:
-                return list(await self._pool.fetch(statement, *parameters))
-            except UNREACHABLE:  # the server was restarted: the pool has let go of the dead connection by now
-                return list(await self._pool.fetch(statement, *parameters))
-        except UNREACHABLE as error:
-            raise Unavailable from error
+    async def close(self) -> None:
+        """Close all lines."""
+        for line in (self._reading, self._others):
+            await line.close()
 
 
 def _found(wanted: Wanted, row: asyncpg.Record) -> Found | None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from kangqiao.gateway.errors import Forbidden, Malformed, MethodNotAllowed, NotFound, Unavailable
 from kangqiao.gateway.http import Request, Response
-from kangqiao.gateway.reader import UNREACHABLE
+from kangqiao.gateway.lines import UNREACHABLE
 from kangqiao.infra.ids import uuid7
 from kangqiao.records.asking import NotUnderstood, place_word, wanted_of
 from kangqiao.records.rules import PURPOSES, read_purpose, require_reading

@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 
 from kangqiao.gateway.errors import Busy, NotStored, Unavailable
-from kangqiao.gateway.store import store_group
+from kangqiao.gateway.store import Known, store_group
 from kangqiao.gateway.writes import Unit, Written
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class Scribe:
         self._resources = 0
         self._wake = threading.Condition()
         self._stopping = False
+        self._known = Known()
         self._connection: psycopg.Connection[Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -98,7 +99,7 @@ class Scribe:
         """Store a group; after a lost connection once more, since what is there already is not stored again."""
         for attempt in (1, 2):
             try:
-                return list(store_group(self._open(), units, careful=attempt == 2))
+                return list(store_group(self._open(), units, self._known, careful=attempt == 2))
             except Exception:
                 if not self._lost():
                     return [self._store_alone(unit) for unit in units]
@@ -107,7 +108,7 @@ class Scribe:
 
     def _store_alone(self, unit: Unit) -> list[Written] | Exception:
         try:
-            return store_group(self._open(), [unit], careful=True)[0]
+            return store_group(self._open(), [unit], self._known, careful=True)[0]
         except Exception:
             log.exception("original %s was not stored", unit[0].id)
             return Unavailable() if self._lost() else NotStored()

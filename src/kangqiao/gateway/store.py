@@ -1,34 +1,40 @@
 """Storing a group of resources in one transaction: originals, rows, former versions, patients, audit entries.
 
-New resources go straight into the tables by COPY. Those whose key is known go through the temporary tables and the
-merge of ``records.versions``; rows of a former version that the new one no longer has are voided.
+New resources go straight into the tables. Those whose key is known go through the temporary tables and the merge of
+``records.versions``; rows of a former version that the new one no longer has are voided.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection as django_connection
+from django.db.models import Model
 from psycopg import Connection
 from psycopg.raw_cursor import RawCursor
 
-from kangqiao.formats.fhir.mapping import declarations
-from kangqiao.gateway import copying, directory
+from kangqiao.formats.fhir.mapping import Problem, declarations
+from kangqiao.gateway import directory
 from kangqiao.gateway.adoption import adopt, keep_adopted
 from kangqiao.gateway.directory import Place
+from kangqiao.gateway.inserting import Insert, insert
 from kangqiao.gateway.writes import Effect, Unit, Write, Written
 from kangqiao.identity import services as identity
 from kangqiao.infra.ids import uuid7
 from kangqiao.records import originals
+from kangqiao.records.medical_record.models import InpatientStay, OutpatientEncounter
+from kangqiao.records.models import Original
 from kangqiao.records.versions import Merge, columns, merge_of
 from kangqiao.standards.conditions import CITY_TIME
 from kangqiao.standards.data_set import DataSet
 from kangqiao.trust.actions import Action, Outcome
 from kangqiao.trust.actors import ActorKind
+from kangqiao.trust.audit import AUDIT_COLUMNS
 
 PATIENTS: Final = """
 SELECT p.institution_id, p.local_number, p.id
@@ -36,7 +42,18 @@ SELECT p.institution_id, p.local_number, p.id
   JOIN identity_patient p USING (institution_id, local_number)
 """
 
-AUDIT_COLUMNS: Final = (
+KINDS: Final = f"""
+SELECT asked.institution_id, asked.key, coalesce(
+    (SELECT kind FROM {OutpatientEncounter.table()} o
+      WHERE o.institution_id = asked.institution_id AND o.source_key = asked.key AND NOT o.voided),
+    (SELECT '3' FROM {InpatientStay.table()} i
+      WHERE i.institution_id = asked.institution_id AND i.source_key = asked.key AND NOT i.voided)) AS kind
+  FROM unnest($1::int[], $2::text[]) AS asked(institution_id, key)
+"""
+
+NOT_SENT_YET: Final = "所引用的就诊尚未报送，本次没有建立关联；请先报送就诊，再重报本资源"
+
+_AUDITED: Final = (
     "id",
     "actor_kind",
     "actor_id",
@@ -48,26 +65,49 @@ AUDIT_COLUMNS: Final = (
     "outcome",
     "address",
 )
+_AUDIT: Final = Insert.into("trust_auditentry", {name: dict(AUDIT_COLUMNS)[name] for name in _AUDITED})
 
 Former = tuple[UUID, int, bytes | None, UUID | None]
 """Of the current version: id, version, content, patient."""
 
 
-def store_group(connection: Connection[Any], units: Sequence[Unit], *, careful: bool = False) -> list[list[Written]]:
+class Known:
+    """Patients by (institution, number), remembered: once there, a patient keeps its id."""
+
+    MOST = 200_000
+
+    def __init__(self) -> None:
+        self.patients: dict[tuple[int, str], UUID] = {}
+
+    def learn(self, found: Mapping[tuple[int, str], UUID]) -> None:
+        if len(self.patients) > self.MOST:
+            self.patients.clear()
+        self.patients |= found
+
+
+def store_group(
+    connection: Connection[Any], units: Sequence[Unit], known: Known, *, careful: bool = False
+) -> list[list[Written]]:
     """Store the units in one transaction and return what became of each write; raises psycopg's errors.
 
     No key may occur twice among them. A unit of which one write can not take effect has no effect. ``careful`` takes
     the way for known keys with all of them, for when a row of a new resource turned out to be there already.
     """
-    with connection.transaction(), RawCursor(connection) as cursor:
-        return _Group(cursor, units, careful=careful).run()
+    with RawCursor(connection) as cursor:
+        group = _Group(cursor, units, known, careful=careful)
+        written = group.run()
+    known.learn(group.patients)
+    return written
 
 
 class _Group:
-    """One transaction."""
+    """One transaction. What is there is looked up before it begins: of two that find the same key new, one fails at the
+    key's constraint and is tried again.
+    """
 
-    def __init__(self, cursor: RawCursor[Any], units: Sequence[Unit], *, careful: bool) -> None:
+    def __init__(self, cursor: RawCursor[Any], units: Sequence[Unit], known: Known, *, careful: bool) -> None:
         self.cursor, self.units, self.careful = cursor, units, careful
+        self.remembered = known.patients
         self.writes = [write for unit in units for write in unit]
         self.known: dict[str, Former] = {}
         self.patients: dict[tuple[int, str], UUID] = {}
@@ -83,14 +123,26 @@ class _Group:
         for write, one in due:
             if one.effect is Effect.UNCHANGED and one.id:
                 write.id = one.id  # its rows may still say more than before: an encounter may have come since
-        if due:
-            writes = [write for write, _ in due]
-            self._resolve_patients(writes)
-            self._store_originals(due)
-            self._store_rows(writes)
+        writes = [write for write, _ in due]
+        self._resolve_encounters(writes)
+        wanted = {(w.institution_id, row.values["patient_number"]) for w in writes for row in w.rows}
+        self.patients = {number: self.remembered[number] for number in wanted if number in self.remembered}
+        if len(self.patients) == len(wanted) and not any(map(self._is_more_than_new, writes)):
+            self._insert(due, decided)  # one statement: a transaction of its own
+            return decided
+        with self.cursor.connection.transaction():
+            self._resolve_patients(writes, wanted)
+            self._merge_known([write for write in writes if self._is_known(write)])
+            self._insert(due, decided)
             self._store_listings(writes)
-        self._record(decided)
+            adopt(self.cursor, [(write, self._patient(write)) for write in writes if write.adopts])
         return decided
+
+    def _is_known(self, write: Write) -> bool:
+        return self.careful or _place(write) in self.known
+
+    def _is_more_than_new(self, write: Write) -> bool:
+        return self._is_known(write) or bool(write.adopts) or write.kind == "Patient" or write.kind in directory.KINDS
 
     # -- what is there ------------------------------------------------------------------------------------------------
 
@@ -99,6 +151,7 @@ class _Group:
             originals.CURRENT,
             ([write.institution_id for write in self.writes], [write.key for write in self.writes]),
             binary=True,
+            prepare=True,
         ).fetchall()
         return {_place(self.writes[place - 1]): former for place, *former in rows}  # type: ignore[misc]
 
@@ -106,25 +159,39 @@ class _Group:
         wanted = {w.institution_id for w in self.writes if w.listing and w.listing.place is Place.INSTITUTION}
         return dict(self.cursor.execute(directory.IS_SENDER, (list(wanted),)).fetchall()) if wanted else {}
 
-    def _resolve_patients(self, due: list[Write]) -> None:
-        today = due[0].received_at.astimezone(CITY_TIME).date()
-        connection = self.cursor.connection
-        registered = [found for write in due if (found := write.registration(today))]
-        if registered:
-            identity.register_patients(
-                connection, source=identity.Source.registrations(registered), actor_id=due[0].actor.id
-            )
-        wanted = list({(w.institution_id, row.values["patient_number"]) for w in due for row in w.rows})
-        if not wanted:
+    def _resolve_encounters(self, due: list[Write]) -> None:
+        """Find out of which kind the visits and stays are that rows refer to; of one not sent yet, say so."""
+        asking = [(write, row, *each) for write in due for row in write.rows for each in row.unresolved]
+        if not asking:
             return
-        self.patients = self._find_patients(wanted)
+        asked = list({(write.institution_id, row.values[column]) for write, row, column, _ in asking})
+        rows = self.cursor.execute(KINDS, directory.columns(asked), prepare=True).fetchall()
+        kinds = {(institution, key): kind for institution, key, kind in rows}
+        for write, row, column, path in asking:
+            kind = kinds[write.institution_id, row.values[column]]
+            row.values[f"{column}_kind"] = kind
+            if kind is None:
+                row.values[column] = None
+                problem = Problem("warning", "not-found", NOT_SENT_YET, f"{write.kind}.{path}")
+                if problem not in write.warnings:
+                    write.warnings.append(problem)
+
+    def _resolve_patients(self, due: list[Write], wanted: set[tuple[int, str]]) -> None:
+        """Register whom a Patient tells about, find whom the rows name, and create who is not there yet."""
+        registered = [found for write in due if (found := write.registration())]
+        actor_id, connection = self.writes[0].actor.id, self.cursor.connection
+        if registered:
+            identity.register_patients(connection, source=identity.Source.registrations(registered), actor_id=actor_id)
+        self.patients |= self._find_patients([number for number in wanted if number not in self.patients])
         missing = [number for number in wanted if number not in self.patients]
         if missing:
-            identity.ensure_patients(connection, source=identity.Source.numbers(missing), actor_id=due[0].actor.id)
+            identity.ensure_patients(connection, source=identity.Source.numbers(missing), actor_id=actor_id)
             self.patients |= self._find_patients(missing)
 
     def _find_patients(self, wanted: list[tuple[int, str]]) -> dict[tuple[int, str], UUID]:
-        rows = self.cursor.execute(PATIENTS, directory.columns(wanted), binary=True).fetchall()
+        if not wanted:
+            return {}
+        rows = self.cursor.execute(PATIENTS, directory.columns(wanted), binary=True, prepare=True).fetchall()
         return {(institution, number): patient for institution, number, patient in rows}
 
     def _patient(self, write: Write) -> UUID | None:
@@ -135,48 +202,46 @@ class _Group:
 
     # -- what is written ----------------------------------------------------------------------------------------------
 
-    def _store_originals(self, due: list[tuple[Write, Written]]) -> None:
-        rows = [
-            (
-                write.id,
-                write.institution_id,
-                write.key,
-                write.kind,
-                one.version,
-                write.media_type,
-                write.content,
-                self._patient(write),
-                write.received_at,
-            )
-            for write, one in due
-            if one.effect is not Effect.UNCHANGED
-        ]
-        copying.copy(self.cursor, originals.TABLE, originals.COLUMNS, rows)
-
-    def _store_rows(self, due: list[Write]) -> None:
-        fresh: dict[type[DataSet], list[list[Any]]] = defaultdict(list)
-        again: dict[type[DataSet], list[list[Any]]] = defaultdict(list)
-        known = [write for write in due if self.careful or _place(write) in self.known]
-        for write in due:
-            arriving = again if self.careful or _place(write) in self.known else fresh
+    def _rows(self, writes: Iterable[Write]) -> dict[type[DataSet], list[list[Any]]]:
+        rows: dict[type[DataSet], list[list[Any]]] = defaultdict(list)
+        for write in writes:
             for row in write.rows:
                 patient = self.patients[write.institution_id, row.values["patient_number"]]
-                arriving[row.data_set].append(_finished(row.data_set, row.values, write, patient))
-        for data_set, rows in fresh.items():
-            copying.copy(self.cursor, data_set.table(), _columns(data_set), rows)
-        if known:
-            self._merge(known, again)
-        adopting = [write for write in due if write.adopts]
-        if adopting:
-            adopt(self.cursor, [(write, self._patient(write)) for write in adopting])
+                rows[row.data_set].append(_finished(row.data_set, row.values, write, patient))
+        return rows
 
-    def _merge(self, known: list[Write], rows: Mapping[type[DataSet], list[list[Any]]]) -> None:
+    def _insert(self, due: list[tuple[Write, Written]], decided: list[list[Written]]) -> None:
+        """Insert the originals, the rows of new resources and the audit entries."""
+        rows: dict[Insert, Sequence[Sequence[Any]]] = {
+            _insert_originals(): [
+                (
+                    write.id,
+                    write.institution_id,
+                    write.key,
+                    write.kind,
+                    one.version,
+                    write.media_type,
+                    write.content,
+                    self._patient(write),
+                    write.received_at,
+                )
+                for write, one in due
+                if one.effect is not Effect.UNCHANGED
+            ]
+        }
+        fresh = self._rows(write for write, _ in due if not self._is_known(write))
+        rows |= {_insert_of(data_set): fresh[data_set] for data_set in sorted(fresh, key=lambda each: each.word)}
+        insert(self.cursor, rows | {_AUDIT: self._audit_entries(decided)})
+
+    def _merge_known(self, known: list[Write]) -> None:
+        """Merge the rows of resources that have a version already."""
+        rows = self._rows(known)
         concerned = {data_set for write in known for data_set, _ in declarations().get(write.kind, ())}
         for data_set in concerned:
             merge = merge_of(data_set)
             self.cursor.execute(merge.create)
             self.cursor.execute(f"DELETE FROM {merge.arriving}")
-            copying.copy(self.cursor, merge.arriving, _columns(data_set), rows.get(data_set, []))
+            insert(self.cursor, {_insert_arriving(data_set): rows.get(data_set, [])})
         for data_set in concerned:
             self._keep_first_receipt(data_set, known)
         keep_adopted(self.cursor, concerned)
@@ -212,8 +277,8 @@ class _Group:
         if departments:
             self.cursor.execute(directory.STORE_DEPARTMENTS, directory.columns(departments))
 
-    def _record(self, decided: list[list[Written]]) -> None:
-        """Write one audit entry per write: what was refused or undone by its unit as well."""
+    def _audit_entries(self, decided: list[list[Written]]) -> list[tuple[Any, ...]]:
+        """Return one audit entry per write: of what was refused or undone by its unit as well."""
         entries = []
         for unit, written in zip(self.units, decided, strict=True):
             together = all(one.done for one in written)
@@ -229,12 +294,12 @@ class _Group:
                         Action.FHIR_WRITE.value,
                         patient,
                         write.kind,
-                        one.id if together else None,
+                        str(one.id) if together and one.id else None,
                         outcome.value,
                         write.actor.address,
                     )
                 )
-        copying.copy(self.cursor, "trust_auditentry", AUDIT_COLUMNS, entries)
+        return entries
 
 
 def _place(write: Write) -> str:
@@ -263,6 +328,26 @@ def run_merge(cursor: RawCursor[Any], merge: Merge) -> None:
     """Merge the arriving rows of one data set."""
     for statement in (merge.stale, merge.changed, merge.new):
         cursor.execute(statement)
+
+
+def _types(model: type[Model], names: Iterable[str]) -> dict[str, str]:
+    """Return the types of columns."""
+    return {name: str(model._meta.get_field(name).db_type(django_connection)) for name in names}
+
+
+@cache
+def _insert_originals() -> Insert:
+    return Insert.into(originals.TABLE, _types(Original, originals.COLUMNS))
+
+
+@cache
+def _insert_of(data_set: type[DataSet]) -> Insert:
+    return Insert.into(data_set.table(), _types(data_set, _columns(data_set)))
+
+
+@cache
+def _insert_arriving(data_set: type[DataSet]) -> Insert:
+    return Insert.into(merge_of(data_set).arriving, _types(data_set, _columns(data_set)))
 
 
 @cache

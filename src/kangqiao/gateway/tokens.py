@@ -10,10 +10,8 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-
-from kangqiao.gateway.errors import Unauthenticated, Unavailable
-from kangqiao.gateway.reader import UNREACHABLE
+from kangqiao.gateway.errors import Unauthenticated
+from kangqiao.gateway.lines import Line
 from kangqiao.trust.actors import Actor, ActorKind
 from kangqiao.trust.permissions import Permission
 from kangqiao.trust.services import TOKEN_SELECT, token_digest
@@ -25,8 +23,8 @@ MOST_REMEMBERED: Final = 10_000
 class Tokens:
     """Actors by token."""
 
-    def __init__(self, pool: asyncpg.Pool, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pool, self._clock = pool, clock
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._line, self._clock = Line(url), clock
         self._known: dict[tuple[bytes, str | None], tuple[float, Actor]] = {}
 
     async def actor(self, authorization: bytes | None, address: str | None) -> Actor:
@@ -45,13 +43,14 @@ class Tokens:
         self._known[place] = (self._clock() + REMEMBERED_SECONDS, actor)
         return actor
 
+    async def close(self) -> None:
+        await self._line.close()
+
     async def _look_up(self, digest: bytes, address: str | None) -> Actor:
-        try:
-            row = await self._pool.fetchrow(TOKEN_SELECT, digest)
-        except UNREACHABLE as error:
-            raise Unavailable from error
-        if row is None:
+        rows = await self._line.fetch(TOKEN_SELECT, digest)
+        if not rows:
             raise Unauthenticated
+        (row,) = rows
         return Actor(
             kind=ActorKind.TOKEN,
             id=UUID(bytes=row["id"].bytes),

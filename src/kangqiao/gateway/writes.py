@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from kangqiao.identity.documents import DocumentKey
 from kangqiao.identity.rules import normalise_document
 from kangqiao.identity.services import Registration
 from kangqiao.infra.ids import uuid7
+from kangqiao.standards.conditions import CITY_TIME
 from kangqiao.trust.actors import Actor
 
 
@@ -36,6 +37,7 @@ class Write:
     """One version of one resource.
 
     content      packed, None for a deletion
+    warnings     what the sender is told although it is stored; more may be found when it is
     adopts       keys of resources sent earlier whose detail rows belong to this one
     if_version   the version that must be current
     unless_known problems that refuse it where nothing of the same key is stored (what is there to be voided?)
@@ -50,6 +52,7 @@ class Write:
     media_type: str = ""
     content: bytes | None = None
     rows: list[Judged] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     listing: Listing | None = None
     adopts: list[str] = field(default_factory=list)
     if_version: int | None = None
@@ -65,11 +68,12 @@ class Write:
         """Return whose resource it is, None where its rows do not say."""
         return self.rows[0].values["patient_number"] if self.rows else None
 
-    def registration(self, today: date) -> Registration | None:
+    def registration(self) -> Registration | None:
         """Return what a Patient tells identity, None for other resources and for what is void."""
         if self.kind != "Patient" or not self.rows or self.rows[0].values["voided"]:
             return None
         values: dict[str, Any] = self.rows[0].values
+        today = self.received_at.astimezone(CITY_TIME).date()
         found = normalise_document(values["document_type"], values["document_number"], today=today)
         known = found if isinstance(found, DocumentKey) else None
         return Registration(

@@ -111,22 +111,71 @@ class CheckedRow:
 def check_row(
     data_set: type[DataSet], cells: Mapping[str, str | None], *, institution_id: int | None, received_at: Any
 ) -> CheckedRow:
-    """Cast and check one row of wire text; ``institution_id`` is None where the sender may not send for it."""
-    parsers, checks = _compiled(data_set)
-    texts: dict[str, str | None] = {}
-    values: dict[str, Any] = {"institution_id": institution_id, "received_at": received_at}
-    for name, absent, stored, parse in parsers:
-        text = (cells.get(name) or "").strip(" ") or absent
+    """Cast and check one row of wire text; ``institution_id`` is None where the sender may not send for it.
+
+    Only what is filled in is cast and looked at: most rows fill a few columns of many.
+    """
+    gate = _compiled(data_set)
+    texts, values = gate.texts.copy(), gate.values.copy()
+    values["institution_id"], values["received_at"] = institution_id, received_at
+    given = []
+    for name, cell in cells.items():
+        text = cell.strip(" ") if cell else ""
+        column = gate.columns.get(name)
+        if not text or column is None:
+            continue
         texts[name] = text
-        if stored:
-            values[name] = None if text is None else parse(text)
-    return CheckedRow(values, tuple(check for check in checks if check.fails(texts, values)))
+        if column.parse:
+            values[name] = column.parse(text)
+        given.append(column)
+    failed = [check for check in gate.whole if check.fails(texts, values)]
+    for column in given:
+        failed += [check for check in column.checks if check.fails(texts, values)]
+    if len(failed) > 1:
+        failed.sort(key=lambda check: gate.order[id(check)])
+    return CheckedRow(values, tuple(failed))
+
+
+_ABOUT_ONE_CELL = frozenset({"format", "length", "value-set", "name", "range"})
+"""Checks that only a cell with text can fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    parse: Callable[[str], Any] | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _RowGate:
+    """``texts`` and ``values`` are those of an empty row; ``whole`` are the checks that every row must pass."""
+
+    columns: Mapping[str, _Column]
+    texts: dict[str, str | None]
+    values: dict[str, Any]
+    whole: tuple[Check, ...]
+    order: Mapping[int, int]
 
 
 @functools.cache
-def _compiled(
-    data_set: type[DataSet],
-) -> tuple[list[tuple[str, str | None, bool, Callable[[str], Any]]], tuple[Check, ...]]:
-    stored = stored_columns(data_set)
-    parsers = [(field.name, field.absent, field.name in stored, field.parse) for field in data_set.wire()]
-    return parsers, checks_of(data_set)
+def _compiled(data_set: type[DataSet]) -> _RowGate:
+    stored, checks = stored_columns(data_set), checks_of(data_set)
+    of_fields = checks[: len(checks) - len(data_set.rules)]
+    one_cell = [check for check in of_fields if check.word in _ABOUT_ONE_CELL]
+    return _RowGate(
+        columns={
+            field.name: _Column(
+                field.parse if field.name in stored else None,
+                tuple(check for check in one_cell if check.column == field.name),
+            )
+            for field in data_set.wire()
+        },
+        texts={field.name: field.absent for field in data_set.wire()},
+        values={
+            field.name: None if field.absent is None else field.parse(field.absent)
+            for field in data_set.wire()
+            if field.name in stored
+        },
+        whole=tuple(check for check in checks if check not in one_cell),
+        order={id(check): place for place, check in enumerate(checks)},
+    )

@@ -75,15 +75,16 @@ def rows_of(resource: Json, around: Among) -> Mapped:
     """Return the rows of a resource of a declared type, and what is wrong with it as FHIR."""
     kind = resource["resourceType"]
     mapped = Mapped(kind, around.key_of(resource))
+    reading = Reading(resource, around, mapped.key)
     for data_set, declaration in declarations()[kind]:
-        reading = Reading(resource, around, mapped.key)
         if declaration.when is None or declaration.when(reading):
             _apply(mapped, data_set, declaration, reading)
     for contained in around.contained_results(resource):
         inner = rows_of(contained, around)
         mapped.rows += inner.rows
         mapped.problems += inner.problems
-    mapped.problems = list(dict.fromkeys(mapped.problems))
+    if mapped.problems:
+        mapped.problems = list(dict.fromkeys(mapped.problems))
     if not mapped.rows and not mapped.refused:
         mapped.problems.append(Problem("error", "business-rule", "资源中没有可以入库的内容", kind))
     return mapped
@@ -91,6 +92,7 @@ def rows_of(resource: Json, around: Among) -> Mapped:
 
 def _apply(mapped: Mapped, data_set: type[DataSet], declaration: Declaration, reading: Reading) -> None:
     resource, around, kind = reading.resource, reading.around, declaration.type
+    there = resource.keys()
     mapped.voids = mapped.voids or declaration.voided(reading)
     for refusal in declaration.refused:
         if refusal.when(reading):
@@ -104,15 +106,16 @@ def _apply(mapped: Mapped, data_set: type[DataSet], declaration: Declaration, re
         listed = (around.key(node) for node in declaration.adopts.every(reading) if isinstance(node, dict))
         mapped.adopts += [key for key in listed if key]
     for source_key, item in _items(declaration, reading):
-        one = Reading(resource, around, reading.key, item)
+        one = Reading(resource, around, reading.key, item, reading.memory)
         cells: dict[str, str | None] = {
             "source_key": source_key,
             "patient_number": number,
-            "revised_at": around.received_at.isoformat(),
+            "revised_at": around.received,
             "voided": "T" if mapped.voids else None,
         }
-        for column, source in declaration.columns.items():
-            source.fill(cells, column, one)
+        for column, fill, needs in declaration.steps:
+            if not needs or not there.isdisjoint(needs):
+                fill(cells, column, one)
         mapped.rows.append(Row(data_set, declaration, cells, one))
 
 
@@ -125,6 +128,13 @@ def _items(declaration: Declaration, reading: Reading) -> Iterator[tuple[str, Js
 
 
 def _patient(declaration: Declaration, reading: Reading) -> tuple[str | None, str | None]:
+    found: tuple[str | None, str | None] | None = reading.memory.get(_patient)
+    if found is None:
+        found = reading.memory[_patient] = _patient_now(declaration, reading)
+    return found
+
+
+def _patient_now(declaration: Declaration, reading: Reading) -> tuple[str | None, str | None]:
     if declaration.patient is None:
         return reading.key.partition("/")[2], None
     node = reading.resource.get(declaration.patient)

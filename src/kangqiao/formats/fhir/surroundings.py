@@ -31,10 +31,10 @@ class Among:
         received_at: datetime,
         kinds: Mapping[str, str] | None = None,
     ) -> None:
-        self.received_at = received_at
+        self.received_at, self.received = received_at, received_at.isoformat()
         self.kinds: dict[str, str] = dict(kinds or {})
         self._keys: dict[int, str] = {}
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, str | None] = {}  # references as written → keys
         self._resources: dict[str, Json] = {}
         self._containers: dict[int, Json] = {}
         self._listers: dict[int, Json] = {}
@@ -51,6 +51,8 @@ class Among:
 
     def _enter(self, key: str, resource: Json) -> None:
         self._keys[id(resource)] = key
+        if "contained" not in resource:
+            return
         for contained in _nodes(resource.get("contained")):
             self._containers[id(contained)] = resource
             self._keys[id(contained)] = f"{key}#{contained.get('id', '')}"
@@ -70,7 +72,8 @@ class Among:
             container = self._containers.get(id(resource)) or resource
             contained = _nodes(container.get("contained"))
             return next((node for node in contained if node.get("id") == written[1:]), None)
-        return self._resources.get(self.key(reference) or "")
+        key = self.key(reference)
+        return self._resources.get(key) if key else None
 
     def key(self, reference: Json) -> str | None:
         """Return ``Type/id`` of what a Reference points to, None where it does not say."""
@@ -78,10 +81,10 @@ class Among:
         if not isinstance(written, str):
             return None
         known = self._addresses.get(written)
-        if known:
-            return known
-        found = _REFERENCE.fullmatch(written)
-        return f"{found[1]}/{found[2]}" if found else None
+        if known is None and written not in self._addresses:
+            found = _REFERENCE.fullmatch(written)
+            known = self._addresses[written] = f"{found[1]}/{found[2]}" if found else None
+        return known
 
     def key_of(self, resource: Json) -> str:
         """Return ``Type/id`` of a resource that came along."""

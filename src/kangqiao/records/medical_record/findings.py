@@ -14,17 +14,19 @@ LABORATORY_REPORT = r4.either(
     r4.among("category", *LABORATORY_SECTIONS), r4.every(r4.no(r4.present("category")), r4.present("specimen"))
 )
 SCORE = r4.among("valueQuantity", "{score}")
-LABORATORY = r4.either(
-    r4.among("category", "laboratory"),
-    r4.every(
-        r4.no(r4.present("category")),
-        r4.either(
-            r4.listed(LABORATORY_REPORT),
-            r4.present("specimen"),
-            r4.in_value_set("code", "lab-item"),
-            r4.every(r4.present("referenceRange"), r4.present("valueQuantity"), r4.no(SCORE)),
+LABORATORY = r4.remembered(
+    r4.either(
+        r4.among("category", "laboratory"),
+        r4.every(
+            r4.no(r4.present("category")),
+            r4.either(
+                r4.listed(LABORATORY_REPORT),
+                r4.present("specimen"),
+                r4.in_value_set("code", "lab-item"),
+                r4.every(r4.present("referenceRange"), r4.present("valueQuantity"), r4.no(SCORE)),
+            ),
         ),
-    ),
+    )
 )
 """An Observation is laboratory work when it says so. Where it says nothing, its report tells, its specimen, its code,
 or a measured quantity that is held against a reference range."""
@@ -36,7 +38,7 @@ REPORTED = r4.moment(
 ABNORMAL = {code: code for code in ("N", "H", "L", "HH", "LL", "A", "AA")}
 CRITICAL = {"HH": "T", "LL": "T", "AA": "T"}
 
-NO_RESULT = r4.refuse_when(r4.no(r4.has_result), "value", "没有结果：value 与 component 都没有值")
+NO_RESULT = r4.refuse_when(r4.no(r4.remembered(r4.has_result)), "value", "没有结果：value 与 component 都没有值")
 
 MODALITIES = {
     **{"CT": "CT", "NMR": "MR", "RX": "DR", "RUS": "US", "OUS": "US", "VUS": "US", "CUS": "US", "EC": "ECG"},

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from kangqiao.standards.fhir.conditions import (
@@ -30,9 +31,11 @@ from kangqiao.standards.fhir.conditions import (
     listed,
     no,
     present,
+    remembered,
 )
 from kangqiao.standards.fhir.paths import Path
 from kangqiao.standards.fhir.sources import (
+    Fill,
     Source,
     amount,
     coded,
@@ -98,6 +101,7 @@ __all__ = [
     "present",
     "refuse",
     "refuse_when",
+    "remembered",
     "report_key",
     "resource",
     "result",
@@ -110,6 +114,11 @@ ICD_10: Final = ("http://hl7.org/fhir/sid/icd-10", "urn:oid:2.16.156.10011.2.3.3
 ICD_9_CM_3: Final = ("http://hl7.org/fhir/sid/icd-9-cm", "urn:oid:2.16.156.10011.2.3.3.12")
 LOINC: Final = ("http://loinc.org",)
 ATC: Final = ("http://www.whocc.no/atc",)
+
+
+ENTERED_IN_ERROR: Final = remembered(
+    either(among("status", "entered-in-error"), among("verificationStatus", "entered-in-error"))
+)
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,11 @@ class Declaration:
     voided: Condition
     adopts: Path | None
 
+    @cached_property
+    def steps(self) -> tuple[tuple[str, Fill, tuple[str, ...]], ...]:
+        """Return (column, fill, elements of which one must be there) of every column."""
+        return tuple((column, source.fill, source.needs) for column, source in self.columns.items())
+
     def path_of(self, column: str) -> str:
         """Return the FHIR path a column is read from, as an OperationOutcome names it."""
         if column == "patient_number":
@@ -151,7 +165,7 @@ class Declaration:
         if source is None or not source.paths:
             return f"{self.type}.id" if column == "source_key" else self.type
         path = source.paths[0]
-        return ".".join([self.type, *(self.each.keys if self.each and path.start == "." else ()), *path.keys])
+        return ".".join([self.type, *(self.each.keys if self.each and path.of_item else ()), *path.keys])
 
 
 def resource(
@@ -170,7 +184,6 @@ def resource(
 
     What was entered in error always voids its row.
     """
-    wrong = (among("status", "entered-in-error"), among("verificationStatus", "entered-in-error"))
     return Declaration(
         type=kind,
         columns=columns,
@@ -178,7 +191,7 @@ def resource(
         when=when,
         each=Path.of(each) if each else None,
         refused=refused,
-        voided=either(*wrong, *([voided] if voided else [])),
+        voided=either(ENTERED_IN_ERROR, voided) if voided else ENTERED_IN_ERROR,
         adopts=Path.of(adopts) if adopts else None,
     )
 

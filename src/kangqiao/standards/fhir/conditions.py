@@ -14,20 +14,30 @@ Condition = Callable[[Reading], bool]
 
 def among(path: str, *wanted: str) -> Condition:
     """A code of the element is one of these."""
-    look, known = Path.of(path), frozenset(wanted)
-    return lambda reading: any(code in known for node in look.every(reading) for code in codes(node))
+    every_node, known = Path.of(path).every, frozenset(wanted)
+
+    def holds(reading: Reading) -> bool:
+        for node in every_node(reading):
+            if type(node) is str:
+                if node in known:
+                    return True
+            elif not known.isdisjoint(codes(node)):
+                return True
+        return False
+
+    return holds
 
 
 def in_value_set(path: str, values: str) -> Condition:
     """A code of the element is listed in one of our value sets."""
-    look = Path.of(path)
-    return lambda reading: any(code in value_sets.load(values).codes for code in codes(look.first(reading)))
+    first = Path.of(path).first
+    return lambda reading: any(code in value_sets.load(values).codes for code in codes(first(reading)))
 
 
 def present(path: str) -> Condition:
     """The element is there."""
-    look = Path.of(path)
-    return lambda reading: look.first(reading) is not None
+    first = Path.of(path).first
+    return lambda reading: first(reading) is not None
 
 
 def listed(where: Condition | None = None) -> Condition:
@@ -52,8 +62,8 @@ def has_result(reading: Reading) -> bool:
 
 def has_extension(url: str) -> Condition:
     """The resource carries an extension."""
-    look = Path.of("extension")
-    return lambda reading: any(isinstance(node, dict) and node.get("url") == url for node in look.every(reading))
+    every_node = Path.of("extension").every
+    return lambda reading: any(isinstance(node, dict) and node.get("url") == url for node in every_node(reading))
 
 
 def every(*parts: Condition) -> Condition:
@@ -69,3 +79,15 @@ def either(*parts: Condition) -> Condition:
 def no(part: Condition) -> Condition:
     """The condition does not hold."""
     return lambda reading: not part(reading)
+
+
+def remembered(condition: Condition) -> Condition:
+    """The condition, decided once per resource."""
+
+    def holds(reading: Reading) -> bool:
+        known: bool | None = reading.memory.get(holds)
+        if known is None:
+            known = reading.memory[holds] = condition(reading)
+        return known
+
+    return holds

@@ -7,7 +7,6 @@ gives it reads as missing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -41,18 +40,18 @@ def decimal(value: Json) -> str | None:
 
 def codings(concept: Json) -> list[dict[str, Json]]:
     """Return the Codings of a CodeableConcept."""
-    found = concept.get("coding") if isinstance(concept, dict) else None
-    return [coding for coding in found if isinstance(coding, dict)] if isinstance(found, list) else []
+    found = concept.get("coding") if type(concept) is dict else None
+    return [coding for coding in found if type(coding) is dict] if type(found) is list else []
 
 
-def codes(node: Json) -> Iterator[str]:
-    """Yield the codes of a code, Coding or CodeableConcept."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, dict):
-        for coding in (node, *codings(node)):
-            if isinstance(coding.get("code"), str):
-                yield coding["code"]
+def codes(node: Json) -> list[str]:
+    """Return the codes of a code, Coding or CodeableConcept."""
+    if type(node) is str:
+        return [node]
+    if type(node) is not dict:
+        return []
+    found = [coding.get("code") for coding in codings(node)] if "coding" in node else [node.get("code")]
+    return [code for code in found if type(code) is str]
 
 
 def worded(node: Json) -> str | None:
@@ -87,17 +86,22 @@ def human_name(names: Json) -> str | None:
 _NAME_USES = {"official": 0, "usual": 2, "temp": 3, "nickname": 4, "anonymous": 5}
 
 
-def loinc_codes(node: Json) -> Iterator[str]:
-    """Yield the LOINC codes of an Observation or component."""
-    for coding in codings(node.get("code")):
-        if coding.get("system") == LOINC and isinstance(coding.get("code"), str):
-            yield coding["code"]
-
-
 def observed(resource: Json) -> list[dict[str, Json]]:
     """Return the Observation itself, then its components: each has a code and may have a value."""
     components = resource.get("component")
     return [resource, *(node for node in components or () if isinstance(node, dict))]
+
+
+def quantities(resource: Json) -> dict[str, dict[str, Json]]:
+    """Return what an Observation and its components measured, by LOINC code; without what has a comparator."""
+    found: dict[str, dict[str, Json]] = {}
+    for node in observed(resource):
+        value = node.get("valueQuantity")
+        if isinstance(value, dict) and "comparator" not in value:
+            for coding in codings(node.get("code")):
+                if coding.get("system") == LOINC:
+                    found.setdefault(str(coding.get("code")), value)
+    return found
 
 
 def has_value(node: Json) -> bool:

@@ -16,9 +16,8 @@ from kangqiao.standards.fhir.data_types import (
     converted,
     decimal,
     human_name,
-    loinc_codes,
-    observed,
     plain,
+    quantities,
     result_in_words,
     value_in_words,
     worded,
@@ -29,16 +28,31 @@ Cells = dict[str, str | None]
 Fill = Callable[[Cells, str, Reading], None]
 Read = Callable[[Reading], str | None]
 
+UNKNOWN_KIND = "9"
+"""Patient type of CV09.00.404 that stands for an encounter until it has been looked up."""
+
 _PARTIAL = re.compile(r"[0-9]{4}(-[0-9]{2})?")
 _FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What fills a column: ``fill(cells, column, reading)``; ``paths`` are where it looks, the most usual first."""
+    """What fills a column: ``fill(cells, column, reading)``.
+
+    paths   where it looks, the most usual first
+    always  it may fill the column although none of the paths is there
+    """
 
     paths: tuple[Path, ...]
     fill: Fill
+    always: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the elements of the resource of which one must be there; empty where it must be asked anyway."""
+        if self.always or not all(path.absolute for path in self.paths):
+            return ()
+        return tuple(dict.fromkeys(path.keys[0] for path in self.paths))
 
 
 def _reads(paths: Iterable[str], read: Callable[[Json, Reading], str | None]) -> Source:
@@ -77,19 +91,21 @@ def joined(*paths: str) -> Source:
 
 def moment(*paths: str, instead: tuple[str, ...] = ()) -> Source:
     """A point in time: the first of the paths; one of ``instead`` stands in for them, with a warning."""
-    looked, standing_in = _looked(paths), _looked(instead)
+    looked = _looked(paths)
+    every_way = looked + _looked(instead)
 
     def fill(cells: Cells, column: str, reading: Reading) -> None:
-        for path in looked + standing_in:
+        for place, path in enumerate(every_way):
             found = path.first(reading)
             if type(found) is str:
                 cells[column] = _FRACTION.sub(r"\1", found) if "." in found else found
-                _note_partial(cells, column, path, reading)
-                if path in standing_in:
+                if len(found) < 10:
+                    _note_partial(cells, column, path, reading)
+                if place >= len(looked):
                     reading.warnings.append((path.text, f"没有 {paths[0]}，以 {path.text.lstrip('^')} 代替"))
                 return
 
-    return Source(looked, fill)
+    return Source(every_way, fill)
 
 
 def day(*paths: str) -> Source:
@@ -168,11 +184,17 @@ def coded(*paths: str, to: Mapping[str, str], otherwise: str | None = None, abse
     looked = _looked(paths)
 
     def fill(cells: Cells, column: str, reading: Reading) -> None:
-        nodes = [node for path in looked for node in path.every(reading)]
-        ours = (to[code] for node in nodes for code in codes(node) if code in to)
-        cells[column] = next(ours, otherwise if nodes else absent)
+        said = False
+        for path in looked:
+            for node in path.every(reading):
+                said = True
+                for code in codes(node):
+                    if code in to:
+                        cells[column] = to[code]
+                        return
+        cells[column] = otherwise if said else absent
 
-    return Source(looked, fill)
+    return Source(looked, fill, always=absent is not None)
 
 
 def measure(*paths: str) -> Source:
@@ -208,16 +230,17 @@ def amount(*paths: str, unit: str) -> Source:
 
 def measured(*loinc: str, unit: str) -> Source:
     """What an Observation or its component with one of the LOINC codes measured, in our unit (UCUM)."""
-    wanted = frozenset(loinc)
 
     def fill(cells: Cells, column: str, reading: Reading) -> None:
-        for node in observed(reading.resource):
-            value = node.get("valueQuantity")
-            if isinstance(value, dict) and "comparator" not in value and not wanted.isdisjoint(loinc_codes(node)):
-                cells[column] = converted(value, unit)
+        found = reading.memory.get(quantities)
+        if found is None:
+            found = reading.memory[quantities] = quantities(reading.resource)
+        for code in loinc:
+            if code in found:
+                cells[column] = converted(found[code], unit)
                 return
 
-    return Source(_looked(("valueQuantity",)), fill)
+    return Source(_looked(("valueQuantity", "component")), fill)
 
 
 def result() -> Source:
@@ -226,7 +249,7 @@ def result() -> Source:
     def fill(cells: Cells, column: str, reading: Reading) -> None:
         cells[column] = result_in_words(reading.resource)
 
-    return Source(_looked(("value",)), fill)
+    return Source(_looked(("value",)), fill, always=True)
 
 
 def value(*, relative: bool = False) -> Source:
@@ -235,7 +258,7 @@ def value(*, relative: bool = False) -> Source:
     def fill(cells: Cells, column: str, reading: Reading) -> None:
         cells[column] = value_in_words(reading.item if relative else reading.resource, numbers=False)
 
-    return Source(_looked((".value" if relative else "value",)), fill)
+    return Source(_looked((".value" if relative else "value",)), fill, always=True)
 
 
 def person(*paths: str) -> Source:
@@ -264,8 +287,9 @@ def _name_of(node: Json, kinds: tuple[str, ...], reading: Reading) -> str | None
     key = reading.around.key(node)
     if key and not key.startswith(kinds):
         return None
-    found = (reading.around.resolve(node, reading.resource) or {}).get("name")
-    return plain(found) or human_name(found) or plain(node.get("display"))
+    found = reading.around.resolve(node, reading.resource)
+    name = found.get("name") if found else None
+    return (plain(name) or human_name(name) if name else None) or plain(node.get("display"))
 
 
 def phone(path: str) -> Source:
@@ -286,10 +310,10 @@ def or_receipt(source: Source) -> Source:
     def fill(cells: Cells, column: str, reading: Reading) -> None:
         source.fill(cells, column, reading)
         if cells.get(column) is None:
-            cells[column] = reading.around.received_at.isoformat()
+            cells[column] = reading.around.received
             reading.by_receipt.append(column)
 
-    return Source(source.paths, fill)
+    return Source(source.paths, fill, always=True)
 
 
 def identifier(*kinds: str, path: str = "identifier") -> Source:
@@ -324,17 +348,20 @@ def _kinds(node: Json) -> set[str]:
 
 
 def encounter(path: str) -> Source:
-    """The source key of the visit or stay referred to, and its kind in the column ``<name>_kind``."""
+    """The source key of the visit or stay referred to, and its kind in the column ``<name>_kind``.
+
+    The kind of one that did not come along is found out where the row is stored.
+    """
     looked = _looked((path,))
 
     def fill(cells: Cells, column: str, reading: Reading) -> None:
         node = looked[0].first(reading)
         key = reading.around.key(node) if isinstance(node, dict) else None
-        kind = reading.around.encounter_kind(key) if key else None
-        if kind:
-            cells[column], cells[f"{column}_kind"] = key, kind
-        elif key:
-            reading.warnings.append((path, "所引用的就诊尚未报送，本次没有建立关联；请先报送就诊，再重报本资源"))
+        if key:
+            kind = reading.around.encounter_kind(key)
+            cells[column], cells[f"{column}_kind"] = key, kind or UNKNOWN_KIND
+            if kind is None:
+                reading.unresolved.append((column, path))
 
     return Source(looked, fill)
 
@@ -345,7 +372,7 @@ def own_key() -> Source:
     def fill(cells: Cells, column: str, reading: Reading) -> None:
         cells[column] = reading.key
 
-    return Source(_looked(("id",)), fill)
+    return Source(_looked(("id",)), fill, always=True)
 
 
 def report_key() -> Source:
@@ -355,7 +382,7 @@ def report_key() -> Source:
         above = reading.around.lister(reading.resource)
         cells[column] = reading.key if above is None else reading.around.key_of(above)
 
-    return Source(_looked(("id",)), fill)
+    return Source(_looked(("id",)), fill, always=True)
 
 
 def fixed(value: str) -> Source:
@@ -364,7 +391,7 @@ def fixed(value: str) -> Source:
     def fill(cells: Cells, column: str, reading: Reading) -> None:
         cells[column] = value
 
-    return Source((), fill)
+    return Source((), fill, always=True)
 
 
 def if_missing(columns: Iterable[str], source: Source) -> Source:
@@ -375,7 +402,7 @@ def if_missing(columns: Iterable[str], source: Source) -> Source:
         if all(cells.get(name) is None for name in wanted):
             source.fill(cells, column, reading)
 
-    return Source(source.paths, fill)
+    return Source(source.paths, fill, always=source.always)
 
 
 def frequency(path: str) -> Source:
