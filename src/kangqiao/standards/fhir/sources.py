@@ -261,8 +261,18 @@ def value(*, relative: bool = False) -> Source:
     return Source(_looked((".value" if relative else "value",)), fill, always=True)
 
 
+def name(path: str) -> Source:
+    """What a person is called, of one HumanName or several."""
+    looked = _looked((path,))
+
+    def fill(cells: Cells, column: str, reading: Reading) -> None:
+        cells[column] = human_name(looked[0].every(reading))
+
+    return Source(looked, fill)
+
+
 def person(*paths: str) -> Source:
-    """A name: of the person referred to, or a HumanName."""
+    """The name of the person referred to."""
     return _named(paths, ("Practitioner", "Patient", "RelatedPerson"))
 
 
@@ -282,8 +292,6 @@ def _named(paths: tuple[str, ...], kinds: tuple[str, ...]) -> Source:
 
 
 def _name_of(node: Json, kinds: tuple[str, ...], reading: Reading) -> str | None:
-    if "reference" not in node and "display" not in node:
-        return human_name(node)
     key = reading.around.key(node)
     if key and not key.startswith(kinds):
         return None
