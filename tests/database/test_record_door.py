@@ -12,10 +12,12 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from kangqiao.gateway import records
 from kangqiao.gateway.app import Gateway, answers
 from kangqiao.identity.models import Resident
 from kangqiao.infra.ids import uuid7
 from kangqiao.records.medical_record.models import Charge, Diagnosis
+from kangqiao.records.timeline import Wanted
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import system_actor
 from kangqiao.trust.models import AuditEntry
@@ -195,3 +197,21 @@ def test_a_merged_resident_is_found_elsewhere(resident, ask):
 def test_a_resident_without_rows_has_an_empty_timeline(committed_database, ask):
     alone = resident_of(register(make_institution(), "P1", key=citizen_number()))
     assert ask(place(alone)).content == {"resident": str(alone), "items": [], "next": None}
+
+
+def test_the_statement_is_planned_once_per_connection(resident, committed_database):
+    async def kept() -> int:
+        door = await records.open_door(committed_database)
+        for _ in range(2):
+            await door._fetch(records._READ, *Wanted().arguments(resident), *_nobody())
+        count = await door._pool.fetchval(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement = $1", records._READ
+        )
+        await door.close()
+        return count
+
+    assert asyncio.run(kept()) == 1
+
+
+def _nobody() -> tuple[Any, ...]:
+    return uuid7(), "system", None, None, "treatment", None

@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import asyncpg
-
 from kangqiao.formats.fhir.mapping import declarations
 from kangqiao.formats.fhir.outcomes import outcome_bytes
 from kangqiao.gateway import records
@@ -18,7 +16,6 @@ from kangqiao.gateway.api import ApiDoor, problem_response
 from kangqiao.gateway.errors import GatewayError, Unavailable
 from kangqiao.gateway.fhir import FhirDoor
 from kangqiao.gateway.http import FHIR_JSON, Disconnected, Receive, Request, Response, Scope, Send
-from kangqiao.gateway.lines import asked_of_asyncpg
 from kangqiao.gateway.reader import Reader
 from kangqiao.gateway.scribe import Scribe
 from kangqiao.gateway.tokens import Tokens
@@ -27,7 +24,6 @@ from kangqiao.trust.errors import NotPermitted
 
 log = logging.getLogger(__name__)
 
-READERS: Final = 4
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread may keep the interpreter while another waits for it: the scribe's and the event loop's."""
 
@@ -42,7 +38,7 @@ class Gateway:
 
     def __init__(self, *, url: str, home: Path, archive_url: str) -> None:
         self._url, self._home, self._archive_url = url, home, archive_url
-        self._pool: asyncpg.Pool | None = None
+        self._records: records.RecordDoor | None = None
 
     async def start(self) -> None:
         """Open connections and begin to take requests."""
@@ -50,21 +46,20 @@ class Gateway:
         declarations()
         gc.collect()
         gc.freeze()  # what is here at the start stays; the collector need not look at it again and again
-        self._pool = await asyncpg.create_pool(**asked_of_asyncpg(self._url), min_size=0, max_size=READERS)
         self._scribe = Scribe(self._url)
         self._scribe.start()
         self._tokens, self._reader = Tokens(self._url), Reader(self._url)
         self._fhir = FhirDoor(reader=self._reader, scribe=self._scribe)
-        self._records = records.RecordDoor(self._pool)
         self._api = ApiDoor(uploads=Uploads(self._home / "uploads"), archive_url=self._archive_url)
+        self._records = await records.open_door(self._url)
 
     async def stop(self) -> None:
         """Finish what is under way and close connections."""
-        if self._pool is not None:
+        if self._records is not None:
             await self._scribe.stop()
             await self._reader.close()
             await self._tokens.close()
-            await self._pool.close()
+            await self._records.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -78,7 +73,7 @@ class Gateway:
     async def _answer(self, request: Request) -> Response:
         is_fhir = request.path.startswith("/fhir")
         try:
-            if self._pool is None:
+            if self._records is None:
                 raise Unavailable
             actor = await self._tokens.actor(request.headers.get(b"authorization"), request.address)
             if is_fhir:

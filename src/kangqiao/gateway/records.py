@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from kangqiao.gateway.errors import Forbidden, Malformed, MethodNotAllowed, NotFound, Unavailable
 from kangqiao.gateway.http import Request, Response
-from kangqiao.gateway.lines import UNREACHABLE
+from kangqiao.gateway.lines import UNREACHABLE, asked_of_asyncpg
 from kangqiao.infra.ids import uuid7
 from kangqiao.records.asking import NotUnderstood, place_word, wanted_of
 from kangqiao.records.rules import PURPOSES, read_purpose, require_reading
@@ -28,6 +28,7 @@ from kangqiao.trust.permissions import Permission
 
 PREFIX: Final = "/api/records/"
 JSON: Final = "application/json"
+READERS: Final = 4
 
 _LAST = len(ARGUMENTS)
 _NOTED: Final = f"""
@@ -43,11 +44,30 @@ _RESIDENT: Final = "SELECT merged_into_id FROM identity_resident WHERE id = $1"
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+async def open_door(url: str) -> RecordDoor:
+    """Return the door with connections of its own, opened at need.
+
+    The statement is planned once per connection; asyncpg would not keep one of its length unasked.
+    """
+    pool = await asyncpg.create_pool(
+        **asked_of_asyncpg(url), min_size=0, max_size=READERS, max_cacheable_statement_size=0, reset=_as_it_is
+    )
+    return RecordDoor(pool)
+
+
+async def _as_it_is(_: asyncpg.Connection) -> None:
+    """Leave a connection as it is when it goes back: nothing here changes its settings."""
+
+
 class RecordDoor:
     """Answers everything under ``/api/records``."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()
 
     async def answer(self, request: Request, actor: Actor) -> Response:
         """Return the response to one request; errors are raised."""
@@ -83,7 +103,10 @@ class RecordDoor:
 
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         try:
-            return list(await self._pool.fetch(statement, *arguments))
+            try:
+                return list(await self._pool.fetch(statement, *arguments))
+            except UNREACHABLE:  # the server was restarted: the pool has let go of the dead connection by now
+                return list(await self._pool.fetch(statement, *arguments))
         except UNREACHABLE as error:
             raise Unavailable from error
 

@@ -12,7 +12,7 @@ from kangqiao.records.curves import line_name
 from kangqiao.records.items import Cell, Line, column_title, columns_of, line_of
 from kangqiao.records.queries import details_of, rows_of
 from kangqiao.standards import panels
-from kangqiao.standards.data_set import DataSet, Record
+from kangqiao.standards.data_set import Record
 
 NEWEST = 30
 """How many rows a panel shows; older ones are on the timeline."""
@@ -61,7 +61,7 @@ def panel_of(data_set: type[Record], patients: Sequence[UUID], *, most: int = NE
     )
 
 
-def _line(row: Any, columns: Sequence[Any], details: Mapping[type[DataSet], Mapping[Any, str]]) -> Line:
+def _line(row: Any, columns: Sequence[Any], details: Mapping[type[Record], Mapping[Any, str]]) -> Line:
     line = line_of(row, columns)
     key = (row.institution_id, row.source_key)
     more = (Cell(part.title, named.get(key, "")) for part, named in details.items())

@@ -101,7 +101,7 @@ def visit_items(row: Any) -> tuple[Item, ...]:
     return tuple(map(item_of, prepared(visit_sql(), arguments)))
 
 
-def parts_of(row: Any) -> dict[type[DataSet], list[Any]]:
+def parts_of(row: Any) -> dict[type[Record], list[Any]]:
     """Return the details of a row by their data set, in the order the institution sent them.
 
     They are found among the rows of the same patient, whose index serves every view.
@@ -112,12 +112,12 @@ def parts_of(row: Any) -> dict[type[DataSet], list[Any]]:
     }
 
 
-def details_of(head: type[DataSet], rows: Sequence[Any]) -> dict[type[DataSet], dict[tuple[int, str], str]]:
+def details_of(head: type[DataSet], rows: Sequence[Any]) -> dict[type[Record], dict[tuple[int, str], str]]:
     """Return what the details of these rows are called, by their data set and the key of the row they belong to."""
     patients, since = {row.patient_id for row in rows}, min((row.occurred_at for row in rows), default=None)
     if since is None:
         return {}
-    named: dict[type[DataSet], dict[tuple[int, str], str]] = {}
+    named: dict[type[Record], dict[tuple[int, str], str]] = {}
     for part, link in part_data_sets(head).items():
         name = headline_of(part).fields[0].name
         told = part._default_manager.filter(patient_id__in=patients, voided=False)
@@ -129,14 +129,17 @@ def details_of(head: type[DataSet], rows: Sequence[Any]) -> dict[type[DataSet], 
     return {part: texts for part, texts in named.items() if texts}
 
 
-def _same_patient(data_set: type[DataSet], row: Any) -> QuerySet[Any]:
+def _same_patient(data_set: type[Record], row: Any) -> QuerySet[Any]:
     return data_set._default_manager.filter(patient_id=row.patient_id, institution_id=row.institution_id, voided=False)
 
 
-def part_data_sets(head: type[DataSet]) -> Mapping[type[DataSet], PartLink]:
+def part_data_sets(head: type[DataSet]) -> Mapping[type[Record], PartLink]:
     """Return the data sets whose rows are details of `head`, with the link that says so."""
-    linked = ((data_set, data_set.part_of()) for data_set in data_sets().values())
-    return {data_set: link for data_set, link in linked if link is not None and link.to is head}
+    return {
+        data_set: link
+        for data_set in data_sets().values()
+        if issubclass(data_set, Record) and (link := data_set.part_of()) and link.to is head
+    }
 
 
 def former_versions(record_id: UUID) -> list[FormerVersion]:

@@ -180,13 +180,13 @@ def _allergies(patients: Sequence[UUID], covers: Sequence[Any]) -> tuple[tuple[A
     for cover in covers[:1]:
         named = [code for code in cover.drug_allergies or () if code != NO_ALLERGY]
         denied = NO_ALLERGY in (cover.drug_allergies or ())
-        told = [words(ArchiveCover.element("drug_allergies"), [code]) for code in named if code != OTHER_ALLERGY]
-        notes += [_note(ArchiveCover, cover, text) for text in (*told, cover.other_allergy) if text]
+        words_of = [words(ArchiveCover.element("drug_allergies"), [code]) for code in named if code != OTHER_ALLERGY]
+        notes += [_note(ArchiveCover, cover, text) for text in (*words_of, cover.other_allergy) if text]
     for stay in rows_of(InpatientStay, patients, "drug_allergies", most=MOST_HISTORIES):
         notes += [_note(InpatientStay, stay, stay.drug_allergies)] if stay.drug_allergies else []
     for visit in rows_of(OutpatientEncounter, patients, "has_allergy", "allergy_history", most=MOST_HISTORIES):
-        told = visit.allergy_history if visit.has_allergy else None
-        notes += [_note(OutpatientEncounter, visit, told)] if told else []
+        if visit.has_allergy and visit.allergy_history:
+            notes.append(_note(OutpatientEncounter, visit, visit.allergy_history))
         denied = denied or visit.has_allergy is False
     return tuple(_once(notes)), denied
 
@@ -211,7 +211,7 @@ def _note(data_set: type[DataSet], row: Any, text: str) -> AllergyNote:
 
 def _chronic(covers: Sequence[Any]) -> tuple[str, ...]:
     field: Any = ArchiveCover.element("diseases")
-    codes = next((cover.diseases for cover in covers if cover.diseases), [])
+    codes: list[str] = next((cover.diseases for cover in covers if cover.diseases), [])
     return tuple(field.value_set.name(code) for code in codes if code != NO_DISEASE)
 
 
