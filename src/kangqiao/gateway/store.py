@@ -20,7 +20,7 @@ from psycopg.raw_cursor import RawCursor
 
 from kangqiao.formats.fhir.mapping import Problem, declarations
 from kangqiao.gateway import directory
-from kangqiao.gateway.adoption import adopt, keep_adopted
+from kangqiao.gateway.adoption import adopt, keep_adopted, pairs
 from kangqiao.gateway.directory import Place
 from kangqiao.gateway.inserting import Insert, insert
 from kangqiao.gateway.writes import Effect, Unit, Write, Written
@@ -236,7 +236,7 @@ class _Group:
     def _merge_known(self, known: list[Write]) -> None:
         """Merge the rows of resources that have a version already."""
         rows = self._rows(known)
-        concerned = {data_set for write in known for data_set, _ in declarations().get(write.kind, ())}
+        concerned = {data_set for write in known for data_set in _data_sets_of(write.kind)}
         for data_set in concerned:
             merge = merge_of(data_set)
             self.cursor.execute(merge.create)
@@ -322,6 +322,13 @@ def _decide(write: Write, former: Former | None, senders: Mapping[int, str]) -> 
     if there and former is not None and former[2] == write.content:
         return Written(Effect.UNCHANGED, version, former[0])
     return Written(Effect.UPDATED if there else Effect.CREATED, version + 1, write.id)
+
+
+@cache
+def _data_sets_of(kind: str) -> frozenset[type[DataSet]]:
+    """Return the data sets in which resources of a type have rows: those declared, and details they contain."""
+    declared = {data_set for data_set, _ in declarations().get(kind, ())}
+    return frozenset(declared | {detail for detail, report, _ in pairs() if report in declared})
 
 
 def run_merge(cursor: RawCursor[Any], merge: Merge) -> None:
