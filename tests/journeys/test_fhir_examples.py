@@ -1,32 +1,21 @@
 """Every official FHIR R4 example of the types we take goes through the real door."""
 
 import os
-from datetime import timedelta
 
 import httpx
 import pytest
 from django.db import connection
-from django.utils import timezone
 from stage.journey import Site
+from stage.machine import machine, make_token
 
 from fhir_examples import DOCUMENT, TYPES, Fate, bundles, document, examples, reasons
 from kangqiao.formats.fhir.mapping import declarations
 from kangqiao.registry.models import Institution
-from kangqiao.trust.actors import system_actor
-from kangqiao.trust.services import issue_token
 from parcels import STRANGER, register_institutions
 
 
 def client(site: Site, institution_id: int) -> httpx.Client:
-    token = issue_token(
-        institution_id=institution_id,
-        name="HIS",
-        permissions=["fhir:read", "fhir:write"],
-        valid_until=timezone.now() + timedelta(hours=1),
-        actor=system_actor("test"),
-    )
-    headers = {"Authorization": f"Bearer {token.plain}", "Content-Type": "application/fhir+json"}
-    return httpx.Client(base_url=site.url, headers=headers, timeout=60)
+    return machine(site, make_token(institution_id, "fhir:read", "fhir:write"))
 
 
 def has_a_row(key: str, institution_id: int) -> bool:

@@ -116,6 +116,7 @@ class Scribe:
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True)
+            self._known = Known()  # what was known of the database before may no longer be so
         return self._connection
 
     def _lost(self) -> bool:
