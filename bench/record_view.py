@@ -257,12 +257,12 @@ class Keys:
     session: str
 
 
-def ask(port: int, paths: list[str], header: str) -> Times:
-    """Send the requests over `CLIENTS` kept connections and return the times. Raises for any answer but 200."""
-    return asyncio.run(_ask(port, paths, header))
+def ask(port: int, paths: list[str], header: str, clients: int = CLIENTS) -> Times:
+    """Send the requests over as many kept connections and return the times. Raises for any answer but 200."""
+    return asyncio.run(_ask(port, paths, header, clients))
 
 
-async def _ask(port: int, paths: list[str], header: str) -> Times:
+async def _ask(port: int, paths: list[str], header: str, clients: int) -> Times:
     waiting, times, sizes = iter(paths), [], []
 
     async def client() -> None:
@@ -275,7 +275,7 @@ async def _ask(port: int, paths: list[str], header: str) -> Times:
         writer.close()
 
     began = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    await asyncio.gather(*(client() for _ in range(clients)))
     took = time.perf_counter() - began
     times.sort()
     share = [times[min(int(len(times) * part), len(times) - 1)] for part in (0.5, 0.95, 0.99)]
@@ -383,13 +383,14 @@ def measure(url: str) -> dict[str, Times]:
         "timeline": ("/records/residents/{}/timeline", f"Cookie: sessionid={keys.session}\r\nHX-Request: true"),
         "page": ("/records/residents/{}", f"Cookie: sessionid={keys.session}"),
     }
-    times = {"statement": asyncio.run(statement_alone(url, [draw.choice(known) for _ in range(3000)]))}
+    times = {"statement alone": asyncio.run(statement_alone(url, [draw.choice(known) for _ in range(3000)]))}
     with application() as port, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as clients:
         for name, (path, header) in doors.items():
             paths = [path.format(draw.choice(known)) for _ in range(REQUESTS[name])]
             header = header or "Accept: */*"  # noqa: PLW2901
             clients.submit(ask, port, paths[: int(len(paths) * WARM)], header).result()
             times[name] = clients.submit(ask, port, paths, header).result()
+            times[f"{name} alone"] = clients.submit(ask, port, paths[: len(paths) // 4], header, 1).result()
             console.print(f"  {name:10} p50 {times[name].p50:6.1f} ms  p99 {times[name].p99:6.1f} ms")
     return times
 
@@ -423,7 +424,7 @@ def write_report(runs: dict[int, dict[str, Times]], sizes: list[Table]) -> None:
     """Write the Markdown page with the table of times and the table of sizes."""
     counts = list(runs)
     titles = {
-        "statement": "the statement alone, one connection (asyncpg, prepared)",
+        "statement": "the statement without a door (asyncpg, prepared)",
         "json": "JSON door `GET /api/records/residents/{id}/timeline`, 40 rows",
         "timeline": "the timeline in place (htmx)",
         "page": "the whole page",
@@ -437,13 +438,17 @@ def write_report(runs: dict[int, dict[str, Times]], sizes: list[Table]) -> None:
         f"{CLIENTS} clients on the same machine as application and database; residents drawn at random, "
         f"{ROWS_PER_RESIDENT} rows each on average; every request writes its audit entry. Milliseconds.",
         "",
-        "| | " + " | ".join(f"{count:,} rows: p50 / p95 / p99" for count in counts) + " | answers/s | bytes |",
-        "|---|" + "---|" * (len(counts) + 2),
+        "| | clients | "
+        + " | ".join(f"{count:,} rows: p50 / p95 / p99" for count in counts)
+        + " | answers/s | bytes |",
+        "|---|" + "---|" * (len(counts) + 3),
     ]
     for name, title in titles.items():
-        told = [runs[count][name] for count in counts]
-        cells = " | ".join(f"{each.p50:.1f} / {each.p95:.1f} / {each.p99:.1f}" for each in told)
-        lines.append(f"| {title} | {cells} | {told[-1].per_second:,.0f} | {told[-1].size or '–'} |")
+        for clients, word in ((CLIENTS, name), (1, f"{name} alone")):
+            told = [runs[count][word] for count in counts if word in runs[count]]
+            cells = " | ".join(f"{each.p50:.1f} / {each.p95:.1f} / {each.p99:.1f}" for each in told)
+            if told:
+                lines.append(f"| {title} | {clients} | {cells} | {told[-1].per_second:,.0f} | {told[-1].size or '–'} |")
     lines += ["", "## Bytes per row", "", "| data set | rows | table | indexes | together |", "|---|---|---|---|---|"]
     lines += [
         f"| {each.title} | {each.rows:,} | {each.heap:.0f} | {each.indexes:.0f} | {each.heap + each.indexes:.0f} |"

@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from kangqiao.identity.documents import DocumentType
-from kangqiao.identity.models import Conflict, Link, Patient, Resident, ResidentIdentifier
+from kangqiao.identity.models import Link, Resident, ResidentIdentifier
 from kangqiao.identity.searching import ByDocument, ByName
 
 MOST_FOUND: Final = 50
+DIFFERENCES: Final = {"name_differs": "姓名", "sex_differs": "性别", "birth_date_differs": "出生日期"}
 SEXES: Final = {"1": "男", "2": "女", "9": "未说明的性别"}
 
 
@@ -123,23 +124,19 @@ def _documents(ids: Sequence[UUID]) -> dict[UUID, tuple[Document, ...]]:
 
 
 def _patients(resident_id: UUID) -> tuple[KnownAs, ...]:
-    links = Link.objects.filter(resident_id=resident_id, undone_at=None).select_related("patient", "patient__conflict")
+    links = Link.objects.filter(resident_id=resident_id, undone_at=None)
+    rows = links.order_by("patient__institution_id", "patient__local_number").values_list(
+        *("patient_id", "patient__institution_id", "patient__local_number", "reason", "linked_at"),
+        *(f"patient__conflict__{differs}" for differs in DIFFERENCES),
+    )
     return tuple(
         KnownAs(
-            patient_id=link.patient_id,
-            institution_id=link.patient.institution_id,
-            local_number=link.patient.local_number,
-            reason=Link.Reason(link.reason).label,
-            linked_at=link.linked_at,
-            differences=_differences(link.patient),
+            patient_id=patient_id,
+            institution_id=institution_id,
+            local_number=local_number,
+            reason=Link.Reason(reason).label,
+            linked_at=linked_at,
+            differences=tuple(word for word, differs in zip(DIFFERENCES.values(), differing, strict=True) if differs),
         )
-        for link in links.order_by("patient__institution_id", "patient__local_number")
+        for patient_id, institution_id, local_number, reason, linked_at, *differing in rows
     )
-
-
-def _differences(patient: Patient) -> tuple[str, ...]:
-    conflict: Conflict | None = getattr(patient, "conflict", None)
-    if conflict is None:
-        return ()
-    told = {"姓名": conflict.name_differs, "性别": conflict.sex_differs, "出生日期": conflict.birth_date_differs}
-    return tuple(word for word, differs in told.items() if differs)

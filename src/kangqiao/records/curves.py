@@ -105,10 +105,10 @@ def measured_fields() -> dict[type[Record], tuple[tuple[Measure, Quantity], ...]
     return fields
 
 
-def curves_of(patients: Sequence[UUID]) -> tuple[Curve, ...]:
+def curves_of(patients: Sequence[UUID], *, most: int = MOST_POINTS) -> tuple[Curve, ...]:
     """Return the curves of these patients that have at least one point, read in one round trip."""
     lines: dict[Measure, dict[str, list[Point]]] = {measure: {} for measure in MEASURES}
-    for row in prepared(_measured_sql(), {"patients": list(patients), "most": MOST_POINTS}):
+    for row in prepared(_measured_sql(), {"patients": list(patients), "most": most}):
         for measure, name, point in _points(row):
             lines[measure].setdefault(name, []).append(point)
     return tuple(

@@ -40,6 +40,7 @@ from kangqiao.trust.audit import record_act
 from kangqiao.trust.permissions import Permission
 
 ABNORMAL_WITHIN = dt.timedelta(days=365)
+NEWEST_SIGNS = 12
 
 
 class NoSuchRecord(LookupError):
@@ -176,7 +177,7 @@ def open_overview(*, resident_id: UUID, wanted: Wanted, actor: Actor, purpose: P
             diagnoses=summary.diagnoses_of(head.patients, now=now),
             drugs=summary.drugs_of(head.patients, now=now),
             abnormal=laboratory.abnormal_of(items),
-            signs=curves.curves_of(head.patients),
+            signs=curves.curves_of(head.patients, most=NEWEST_SIGNS),
         )
 
 

@@ -1,6 +1,7 @@
 """The words templates are written in: `{% load kangqiao %}`. Documented in docs/design-system.md."""
 
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -88,9 +89,13 @@ def short(identifier: str) -> str:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Return a drawing of the sprite `portal/icons.svg`; it is decoration, the words stand beside it."""
-    return format_html(
-        '<svg class="kq-icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("portal/icons.svg"), name
-    )
+    return format_html('<svg class="kq-icon" aria-hidden="true"><use href="{}#{}"></use></svg>', _sprite(), name)
+
+
+@cache
+def _sprite() -> str:
+    """Return the sprite's address, looked up once: a page has a hundred icons."""
+    return static("portal/icons.svg")
 
 
 @register.simple_tag
