@@ -52,7 +52,7 @@ def tables(pieces: list[Piece], *, rows: int) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(waiting).unify_dictionaries()
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=64)
 def _opened(path: Path) -> pa.ipc.RecordBatchFileReader:
     """Return a spooled file, kept open: many senders have a piece in it."""
     return pa.ipc.open_file(pa.OSFile(str(path)))
