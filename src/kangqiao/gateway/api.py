@@ -21,6 +21,7 @@ from kangqiao.standards.contract import contract
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import record_act
+from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.permissions import Permission
 from kangqiao.trust.rules import require_scope
 
@@ -83,7 +84,11 @@ class ApiDoor:
         offset = await self.uploads.receive(upload, request, int(written))
         if offset < upload.size:
             return Response(204, headers=_offset(upload, offset))
-        batch = await _in_thread(_submit, upload.path(self.uploads.folder), actor, self._archive_url)
+        try:
+            batch = await _in_thread(_submit, upload.path(self.uploads.folder), actor, self._archive_url)
+        except NotPermitted:
+            self.uploads.forget(upload)
+            raise
         self.uploads.forget(upload)
         answer = _json(200, batch)
         answer.headers += [*_offset(upload, offset), (b"location", f"/api/intake/batches/{batch['batch']}".encode())]

@@ -12,8 +12,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -31,6 +31,7 @@ KEPT_SECONDS: Final = 7 * 24 * 3600
 """An upload that nobody has continued for so long is forgotten."""
 
 BLOCK: Final = 1 << 20
+PATIENCE_SECONDS: Final = 5.0
 _NAME: Final = re.compile(r"[^/\\\x00-\x1f]{1,200}")
 
 
@@ -115,7 +116,7 @@ class Uploads:
 
     async def receive(self, upload: Upload, request: Request, offset: int) -> int:
         """Append the body and return the new offset. What arrived before a connection broke is kept."""
-        with self._alone(upload):
+        async with self._alone(upload):
             there = upload.offset(self.folder)
             if offset != there:
                 raise WrongOffset(there)
@@ -146,13 +147,19 @@ class Uploads:
         """Remove an upload and its file."""
         shutil.rmtree(self.folder / str(upload.id), ignore_errors=True)
 
-    @contextmanager
-    def _alone(self, upload: Upload) -> Iterator[None]:
+    @asynccontextmanager
+    async def _alone(self, upload: Upload) -> AsyncIterator[None]:
+        """Wait a moment for a request that is ending: that of a broken connection may still be writing."""
         with (self.folder / str(upload.id) / "upload.json").open("rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InUse from error
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > deadline:
+                        raise InUse from error
+                    await asyncio.sleep(0.05)
             yield
 
     def _forget_old(self) -> None:
