@@ -71,10 +71,11 @@ def worded(node: Json) -> str | None:
 def human_name(names: Json) -> str | None:
     """Return a person's name of one HumanName or several: the official one first, never a former one."""
     listed = [name for name in (names if isinstance(names, list) else [names]) if isinstance(name, dict)]
-    for name in sorted(listed, key=lambda name: _NAME_USES.get(name.get("use", ""), 1)):
+    for name in sorted(listed, key=lambda name: _NAME_USES.get(str(name.get("use")), 1)):
         if name.get("use") in ("old", "maiden"):
             continue
-        given = [part for part in name.get("given") or [] if isinstance(part, str)]
+        parts = name.get("given")
+        given = [part for part in parts if isinstance(part, str)] if isinstance(parts, list) else []
         family = plain(name.get("family")) or ""
         together = family + "".join(given) if _CJK.search(family) else " ".join(filter(None, [*given, family]))
         found = plain(name.get("text")) or together
@@ -89,7 +90,8 @@ _NAME_USES = {"official": 0, "usual": 2, "temp": 3, "nickname": 4, "anonymous": 
 def observed(resource: Json) -> list[dict[str, Json]]:
     """Return the Observation itself, then its components: each has a code and may have a value."""
     components = resource.get("component")
-    return [resource, *(node for node in components or () if isinstance(node, dict))]
+    found = components if isinstance(components, list) else []
+    return [resource, *(node for node in found if isinstance(node, dict))]
 
 
 def quantities(resource: Json) -> dict[str, dict[str, Json]]:
