@@ -2,13 +2,16 @@
 
     .venv/bin/python bench/intake.py [residents] [runs]        (default 20000 3)
 
-A synthetic city is generated once. Each run loads its batches into a fresh database, in a process of its own, and
-then copies the very rows that were stored (binary COPY) into empty tables with the same indexes: the limit.
+A synthetic city is generated once: some eighty deliveries of some fourteen files each. Its Parquet files are also
+merged into one delivery with one large file per data set. Each run loads one or the other into a fresh database, in a
+process of its own, and then copies the very rows that were stored (binary COPY) into empty tables with the same indexes: the
+limit.
 """
 
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 from rich.console import Console
 from rich.table import Table
 
@@ -32,12 +36,48 @@ def main() -> None:
         return
     residents, runs = (int(text) for text in (*sys.argv[1:], "20000", "3")[:2])
     with tempfile.TemporaryDirectory(prefix="kangqiao-bench-") as name:
-        from kangqiao.simulation.city import generate_city
-
         folder = Path(name)
         folder.chmod(0o711)  # the database's own user passes through
-        generate_city(folder=folder / "city", residents=residents, years=3, seed=7)
-        _print([_in_a_process(folder / "city", folder / f"run{number}") for number in range(runs)])
+        _set_up_django()
+        from kangqiao.simulation.city import generate_city
+
+        generate_city(folder=folder / "city", residents=residents, years=3, seed=7, institutions=30)
+        _merge(folder / "city", folder / "merged")
+        for title, source in (("one large delivery", "merged"), ("the city's deliveries", "city")):
+            _print(title, [_in_a_process(folder / source, folder / f"{source}-{number}") for number in range(runs)])
+
+
+def _set_up_django() -> None:
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "kangqiao.wiring.settings"
+    django.setup()
+
+
+def _merge(city: Path, target: Path) -> None:
+    """Lay the city's Parquet files together as one delivery of its first sender, every key once."""
+    from kangqiao.infra.files import sm3_of_file
+    from kangqiao.standards.data_set import data_sets
+
+    batches = sorted(path for path in (city / "batches").iterdir() if (path / "manifest.json").exists())
+    listed = json.loads((batches[0] / "manifest.json").read_text())
+    sender, folder = listed["sender"], target / "batches" / "merged"
+    folder.mkdir(parents=True)
+    listed["data_sets"] = []
+    for word in data_sets():
+        files = [str(path / f"{word}.parquet") for path in batches if (path / f"{word}.parquet").exists()]
+        if not files:
+            continue
+        file = folder / f"{word}.parquet"
+        merged = f"""SELECT * REPLACE ('{sender}' AS institution_code,
+                institution_code || '-' || patient_number AS patient_number,
+                institution_code || '-' || source_key AS source_key)
+            FROM read_parquet({files}, union_by_name = true)
+            QUALIFY row_number() OVER (PARTITION BY institution_code, source_key ORDER BY revised_at DESC) = 1"""
+        (rows,) = duckdb.execute(f"COPY ({merged}) TO '{file}' (FORMAT parquet)").fetchall()[0]
+        listed["data_sets"].append({"data_set": word, "file": file.name, "rows": rows, "sm3": sm3_of_file(file)})
+    (folder / "manifest.json").write_text(json.dumps(listed))
+    shutil.copy(city / "registry.xlsx", target / "registry.xlsx")
 
 
 def _in_a_process(city: Path, home: Path) -> dict:
@@ -55,10 +95,10 @@ def _run(folder: Path, home: Path) -> dict:
         from kangqiao.infra.files import FileStore
 
         call_command("migrate", verbosity=0)
-        city = _register(folder)
+        _register(folder)
         store = FileStore(settings.archive_url)
         started = time.perf_counter()
-        batches = [_take(path, store, settings.home / "work") for path in city.batches]
+        batches = [_take(path, store, settings.home / "work") for path in sorted((folder / "batches").iterdir())]
         seconds = time.perf_counter() - started
         parts = [part for batch in batches for part in batch.parts.all()]
         stages: Counter[str] = Counter()
@@ -74,12 +114,11 @@ def _run(folder: Path, home: Path) -> dict:
         }
 
 
-def _register(folder: Path):
-    from kangqiao.simulation import read_city, register_city
+def _register(folder: Path) -> None:
+    from kangqiao.registry.services import import_registry
+    from kangqiao.trust.actors import system_actor
 
-    city = read_city(folder)
-    register_city(city)
-    return city
+    import_registry(path=folder / "registry.xlsx", actor=system_actor("bench"))
 
 
 def _take(path: Path, store, work: Path):
@@ -116,7 +155,8 @@ def _limit(home: Path) -> float:
     return seconds
 
 
-def _print(runs: list[dict]) -> None:
+def _print(title: str, runs: list[dict]) -> None:
+    console.print(f"\n{title}")
     table = Table("run", "rows", "stored", "seconds", "rows/s", "COPY, seconds", "ratio to COPY", "peak memory, MB")
     for number, run in enumerate(runs, 1):
         ratio = run["limit"] / run["seconds"] * run["rows"] / run["stored"]
