@@ -4,8 +4,8 @@
 
 A synthetic city is generated once: some eighty deliveries of some fourteen files each. Its Parquet files are also
 merged into one delivery with one large file per data set. Each run loads one or the other into a fresh database, in a
-process of its own, and then copies the very rows that were stored (binary COPY) into empty tables with the same indexes: the
-limit.
+process of its own, and then copies the very rows that were stored (binary COPY) into empty tables with the same
+indexes: the limit.
 """
 
 import json
