@@ -328,7 +328,7 @@ class VitalSigns(EncounterRecord):
         ),
         voided=r4.among("status", "cancelled"),
         measured=r4.moment("effectiveDateTime", "effectiveInstant", "effectivePeriod.start", instead=("issued",)),
-        **{column: r4.measured(*loinc, unit=unit) for column, (unit, loinc) in VITALS.items()},
+        **{column: r4.measured(*loinc, unit=unit) for column, (unit, loinc) in VITALS.items()},  # type: ignore[arg-type]
         other_item=r4.if_missing(VITALS, r4.wording("code")),
         other_result=r4.if_missing(VITALS, r4.result()),
         nurse=r4.person("performer"),

@@ -5,28 +5,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='FormerVersion',
+            name="FormerVersion",
             fields=[
-                ('id', models.UUIDField(db_default=django.contrib.postgres.functions.RandomUUID(), primary_key=True, serialize=False)),
-                ('data_set', models.TextField()),
-                ('record_id', models.UUIDField()),
-                ('version', models.IntegerField(help_text='unique per row; the current row has the highest')),
-                ('revised_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('batch_id', models.UUIDField()),
-                ('content', models.JSONField(help_text='the whole row as it stood, by column')),
+                (
+                    "id",
+                    models.UUIDField(
+                        db_default=django.contrib.postgres.functions.RandomUUID(), primary_key=True, serialize=False
+                    ),
+                ),
+                ("data_set", models.TextField()),
+                ("record_id", models.UUIDField()),
+                ("version", models.IntegerField(help_text="unique per row; the current row has the highest")),
+                ("revised_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("batch_id", models.UUIDField()),
+                ("content", models.JSONField(help_text="the whole row as it stood, by column")),
             ],
             options={
-                'verbose_name': '历史版本',
-                'constraints': [models.UniqueConstraint(fields=('record_id', 'version'), name='formerversion_record_version')],
+                "verbose_name": "历史版本",
+                "constraints": [
+                    models.UniqueConstraint(fields=("record_id", "version"), name="formerversion_record_version")
+                ],
             },
         ),
     ]

@@ -4,29 +4,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('records', '0001_initial'),
+        ("records", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Original',
+            name="Original",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('institution_id', models.IntegerField()),
-                ('source_key', models.TextField(help_text='Type/id')),
-                ('kind', models.TextField(help_text='resource type')),
-                ('version', models.IntegerField(help_text='unique per key; the highest is current')),
-                ('media_type', models.TextField()),
-                ('content', models.BinaryField(help_text='zstd; NULL says that the resource was deleted', null=True)),
-                ('patient_id', models.UUIDField(null=True)),
-                ('received_at', models.DateTimeField()),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("institution_id", models.IntegerField()),
+                ("source_key", models.TextField(help_text="Type/id")),
+                ("kind", models.TextField(help_text="resource type")),
+                ("version", models.IntegerField(help_text="unique per key; the highest is current")),
+                ("media_type", models.TextField()),
+                ("content", models.BinaryField(help_text="zstd; NULL says that the resource was deleted", null=True)),
+                ("patient_id", models.UUIDField(null=True)),
+                ("received_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': '原始消息',
-                'indexes': [models.Index(condition=models.Q(('patient_id__isnull', False)), fields=['patient_id', 'kind', 'id'], name='original_of_patient')],
-                'constraints': [models.UniqueConstraint(fields=('institution_id', 'source_key', 'version'), name='original_version'), models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='original_counts_from_one')],
+                "verbose_name": "原始消息",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("patient_id__isnull", False)),
+                        fields=["patient_id", "kind", "id"],
+                        name="original_of_patient",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("institution_id", "source_key", "version"), name="original_version"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("version__gte", 1)), name="original_counts_from_one"),
+                ],
             },
         ),
         migrations.RunSQL(
