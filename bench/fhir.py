@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -32,6 +32,10 @@ os.environ |= {"KANGQIAO_HOME": str(HOME), "DJANGO_SETTINGS_MODULE": "kangqiao.w
 os.environ.pop("KANGQIAO_DATABASE_URL", None)
 
 import django  # noqa: E402
+import psycopg  # noqa: E402
+
+import fhir_peer  # noqa: E402
+from fhir_payloads import PATIENTS, clinical, patient, visit  # noqa: E402
 
 django.setup()
 
@@ -39,14 +43,19 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from kangqiao.formats.fhir.documents import read_resource  # noqa: E402
+from kangqiao.formats.fhir.surroundings import Among  # noqa: E402
+from kangqiao.gateway.preparing import key_of, prepare  # noqa: E402
+from kangqiao.gateway.store import Known, store_group  # noqa: E402
+from kangqiao.gateway.writes import Write  # noqa: E402
 from kangqiao.infra import postgres  # noqa: E402
+from kangqiao.infra.ids import uuid7  # noqa: E402
 from kangqiao.registry.models import Institution  # noqa: E402
-from kangqiao.trust.actors import system_actor  # noqa: E402
+from kangqiao.trust.actors import Actor, ActorKind, system_actor  # noqa: E402
 from kangqiao.trust.services import issue_token  # noqa: E402
 from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 
 CLIENTS = 32
-PATIENTS = 5_000
 ROUND = 8.0
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -71,157 +80,6 @@ class Measured:
         )
 
 
-# -- what is sent ----------------------------------------------------------------------------------------------------
-
-
-def patient(number: int) -> dict:
-    return {
-        "resourceType": "Patient",
-        "id": f"p{number}",
-        "name": [{"text": f"测试{number}"}],
-        "gender": ("male", "female")[number % 2],
-        "birthDate": f"{1930 + number % 90}-0{1 + number % 9}-1{number % 10}",
-    }
-
-
-def visit(number: int) -> dict:
-    return {
-        "resourceType": "Encounter",
-        "id": f"v{number}",
-        "status": "finished",
-        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
-        "subject": {"reference": f"Patient/p{number}"},
-        "period": {"start": "2026-03-01T09:00:00+08:00", "end": "2026-03-01T09:20:00+08:00"},
-        "serviceType": {"text": "内科"},
-    }
-
-
-def clinical(draw: random.Random) -> dict:
-    number = draw.randrange(PATIENTS)
-    when = datetime(2026, 3, 1, 8) + timedelta(minutes=draw.randrange(300_000))
-    shared = {
-        "id": str(uuid.UUID(int=draw.getrandbits(128), version=4)),
-        "subject": {"reference": f"Patient/p{number}"},
-    }
-    if draw.random() < 0.5:
-        shared["encounter"] = {"reference": f"Encounter/v{number}"}
-    moment = when.isoformat() + "+08:00"
-    return draw.choices((pressure, laboratory, diagnosis, prescription), (40, 40, 10, 10))[0](draw, shared, moment)
-
-
-def pressure(draw: random.Random, shared: dict, moment: str) -> dict:
-    def part(code: str, display: str, value: int) -> dict:
-        return {
-            "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
-            "valueQuantity": {
-                "value": value,
-                "unit": "mmHg",
-                "system": "http://unitsofmeasure.org",
-                "code": "mm[Hg]",
-            },
-        }
-
-    return {
-        "resourceType": "Observation",
-        **shared,
-        "status": "final",
-        "category": [
-            {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/observation-category",
-                        "code": "vital-signs",
-                        "display": "Vital Signs",
-                    }
-                ]
-            }
-        ],
-        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9", "display": "Blood pressure panel"}]},
-        "effectiveDateTime": moment,
-        "performer": [{"reference": "Practitioner/n1", "display": "李护士"}],
-        "component": [
-            part("8480-6", "Systolic blood pressure", draw.randrange(95, 190)),
-            part("8462-4", "Diastolic blood pressure", draw.randrange(50, 95)),
-        ],
-    }
-
-
-def laboratory(draw: random.Random, shared: dict, moment: str) -> dict:
-    code, name, unit, low, high = draw.choice(
-        (
-            ("718-7", "血红蛋白", "g/L", 115, 150),
-            ("14749-6", "葡萄糖", "mmol/L", 3, 11),
-            ("2823-3", "钾", "mmol/L", 3, 6),
-            ("1742-6", "丙氨酸氨基转移酶", "U/L", 7, 90),
-        )
-    )
-    value = round(draw.uniform(low, high), 2)
-    quantity = {"unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
-    return {
-        "resourceType": "Observation",
-        **shared,
-        "identifier": [{"system": "urn:lis", "value": f"L{draw.randrange(10**9)}"}],
-        "status": "final",
-        "category": [
-            {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/observation-category",
-                        "code": "laboratory",
-                        "display": "Laboratory",
-                    }
-                ]
-            }
-        ],
-        "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": name}], "text": name},
-        "effectiveDateTime": moment,
-        "issued": moment.replace("T", "T").replace(":00+08:00", ":30+08:00"),
-        "performer": [{"reference": "Practitioner/t1", "display": "王检验师"}],
-        "valueQuantity": {"value": value, **quantity},
-        "interpretation": [{"coding": [{"code": draw.choice("NHL")}]}],
-        "referenceRange": [{"low": {"value": low, **quantity}, "high": {"value": high, **quantity}}],
-    }
-
-
-def diagnosis(draw: random.Random, shared: dict, moment: str) -> dict:
-    code, name = draw.choice((("I10", "原发性高血压"), ("E11.9", "2型糖尿病"), ("J06.9", "急性上呼吸道感染")))
-    return {
-        "resourceType": "Condition",
-        **shared,
-        "clinicalStatus": {"coding": [{"code": "active"}]},
-        "verificationStatus": {"coding": [{"code": "confirmed"}]},
-        "category": [{"coding": [{"code": "encounter-diagnosis"}]}],
-        "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": code, "display": name}], "text": name},
-        "recordedDate": moment,
-        "asserter": {"reference": "Practitioner/d1", "display": "赵医生"},
-    }
-
-
-def prescription(draw: random.Random, shared: dict, moment: str) -> dict:
-    return {
-        "resourceType": "MedicationRequest",
-        **shared,
-        "identifier": [{"system": "urn:his", "value": f"R{draw.randrange(10**9)}"}],
-        "status": "active",
-        "intent": "order",
-        "medicationCodeableConcept": {
-            "coding": [{"system": "http://www.whocc.no/atc", "code": "C08CA01", "display": "氨氯地平"}],
-            "text": "苯磺酸氨氯地平片 5mg",
-        },
-        "authoredOn": moment,
-        "requester": {"reference": "Practitioner/d1", "display": "赵医生"},
-        "dosageInstruction": [
-            {
-                "text": "每日一次，每次一片",
-                "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
-                "route": {"coding": [{"system": "http://snomed.info/sct", "code": "26643006"}]},
-                "doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}],
-            }
-        ],
-        "dispenseRequest": {"quantity": {"value": 28, "unit": "片"}},
-    }
-
-
 # -- requests as they go over the wire -------------------------------------------------------------------------------
 
 
@@ -229,6 +87,10 @@ def post(path: str, resource: dict, headers: str) -> bytes:
     body = json.dumps(resource, ensure_ascii=False).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Type: application/fhir+json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def put(path: str, resource: dict, headers: str) -> bytes:
+    return b"PUT" + post(path, resource, headers)[4:]
 
 
 def get(path: str, headers: str) -> bytes:
@@ -309,7 +171,7 @@ def postmaster(home: Path) -> int:
     return int((known.place / "data" / "postmaster.pid").read_text().split()[0])
 
 
-def prepare(url: str) -> str:
+def set_up(url: str) -> str:
     """Create the tables, an institution and its token; returns the header that carries it."""
     wanted = database_settings(url)
     wanted["OPTIONS"].pop("pool")
@@ -357,26 +219,78 @@ def measure(url: str, headers: str, database: int, seconds: float) -> list[Measu
     return found
 
 
+def peer(database: int, seconds: float) -> list[Measured]:
+    """Measure the peer with the same resources; what GET reads is put under our ids first."""
+    folder = HOME / "peer"
+    folder.mkdir()
+    fhir_peer.install(folder)
+    draw = random.Random(1)
+    resources = [clinical(draw) for _ in range(int(2_000 * seconds))]
+    people = [put(f"/fhir/Patient/p{number}", patient(number), fhir_peer.HEADERS) for number in range(PATIENTS)]
+    writes = [post(f"/fhir/{each['resourceType']}", each, fhir_peer.HEADERS) for each in resources]
+    named = resources[:500]
+    puts = [put(f"/fhir/{each['resourceType']}/{each['id']}", each, fhir_peer.HEADERS) for each in named]
+    reads = [get(f"/fhir/{each['resourceType']}/{each['id']}", fhir_peer.HEADERS) for each in named]
+    port = free_port()
+    with running(fhir_peer.command(folder, port), port) as server:
+        context = {"port": port, "server": server, "database": database}
+        load("people", people[:200], seconds=60, **context)
+        load("named", puts, seconds=60, **context)
+        sent = load("sekmet-fhir：POST 临床资源", writes, seconds=seconds, **context)
+        return [sent, load("sekmet-fhir：GET 按编号", reads, seconds=seconds, **context)]
+
+
 def limits(headers: str, database: int, seconds: float) -> list[Measured]:
     """Measure the same requests against an empty ASGI application."""
     draw = random.Random(1)
-    writes = [post("/fhir/Observation", pressure(draw, clinical(draw), "2026-03-01T09:00:00+08:00"), headers)] * 200_000
+    writes = [post("/fhir/Observation", clinical(draw), headers) for _ in range(1000)] * int(30 * seconds)
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "granian",
-        "--interface",
-        "asgi",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "echo:app",
-    ]
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "echo:app"]
     with running(command, port, PYTHONPATH=str(HERE)) as server:
         context = {"port": port, "server": server, "database": database}
         return [load("空 ASGI 应用，同样的 POST", writes, seconds=seconds, **context)]
+
+
+def prepared(count: int, institution_id: int) -> tuple[list[Write], float]:
+    """Return writes ready to be stored, and the CPU seconds it took to map and judge them."""
+    draw, actor = (
+        random.Random(2),
+        Actor(
+            kind=ActorKind.TOKEN, id=uuid.uuid4(), name="bench", institution_id=institution_id, permissions=frozenset()
+        ),
+    )
+    bodies = [json.dumps(clinical(draw), ensure_ascii=False).encode() for _ in range(count)]
+    began, writes = time.process_time(), []
+    for body in bodies:
+        resource, id = read_resource(body), uuid7()
+        around = Among([(None, key_of(resource, id), resource)], received_at=datetime.now(UTC))
+        writes.append(
+            prepare(
+                resource, body, id=id, around=around, actor=actor, media_type="application/fhir+json", if_version=None
+            )
+        )
+    return writes, time.process_time() - began
+
+
+def groups(url: str, database: int, seconds: float) -> list[Measured]:
+    """Measure what is left without HTTP: mapping and gate alone, then storing alone, a group per round of clients."""
+    institution = Institution.objects.get().id
+    connections.close_all()
+    writes, cpu = prepared(int(4_000 * seconds), institution)
+    alone = Measured("映射与校验，不收不存", len(writes) / cpu, 0, 0, cpu * 1e6 / len(writes), 0, 0, {})
+    known, times = Known(), []
+    used = time.process_time(), cpu_seconds(database)
+    with psycopg.connect(url, autocommit=True) as session:
+        for start in range(0, len(writes) - CLIENTS, CLIENTS):
+            began = time.perf_counter()
+            store_group(session, [[write] for write in writes[start : start + CLIENTS]], known)
+            times.append(time.perf_counter() - began)
+            if sum(times) > seconds:
+                break
+    count, ordered = len(times) * CLIENTS, sorted(times)
+    per_write = (time.process_time() - used[0]) * 1e6 / count, (cpu_seconds(database) - used[1]) * 1e6 / count
+    p50, p99 = ordered[len(ordered) // 2] * 1000, ordered[len(ordered) * 99 // 100] * 1000
+    return [alone, Measured(f"每 {CLIENTS} 条一个事务入库，无 HTTP", count / sum(times), p50, p99, *per_write, 0, {})]
 
 
 def main() -> None:
@@ -384,9 +298,14 @@ def main() -> None:
     try:
         with postgres.in_use(HOME) as cluster:
             url = cluster.url()
-            headers = prepare(url)
+            headers = set_up(url)
             database = postmaster(HOME)
-            found = measure(url, headers, database, seconds) + limits(headers, database, seconds)
+            found = measure(url, headers, database, seconds)
+            found += (
+                []
+                if os.environ.get("QUICK")
+                else limits(headers, database, seconds) + groups(url, database, seconds) + peer(database, seconds)
+            )
     finally:
         shutil.rmtree(HOME, ignore_errors=True)
     print("| 请求 | 次/秒 | p50 / p99 毫秒 | 服务端 CPU µs/次 | 数据库 CPU µs/次 | 发生器 CPU µs/次 |")
