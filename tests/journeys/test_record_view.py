@@ -45,7 +45,7 @@ def record(doctor: Page, life: Life) -> Page:
     """The record, opened for treatment."""
     doctor.goto(f"/records/residents/{life.resident_id}")
     doctor.get_by_role("button", name="开始调阅").click()
-    expect(doctor.locator(".rv-day").first).to_be_visible()
+    expect(doctor.locator("#rv-strip svg")).to_be_attached()  # drawn by the script that also listens to keys
     return doctor
 
 

@@ -17,6 +17,7 @@ from kangqiao.standards.fields import Coded, Codes, Element, Flag, Link
 from kangqiao.standards.panels import Curve, Table
 from kangqiao.trust.masking import masked_address, masked_number
 
+SHORT: Final = 8
 ENVELOPE: Final = frozenset({"source_key", "revised_at", "voided"})
 MASKS: Final = {
     "DE02.01.030.00": masked_number,
@@ -54,6 +55,11 @@ class Cell:
     text: str
     flag: str = ""
     number: bool = False
+
+    @property
+    def short(self) -> bool:
+        """Whether the text is too short to be broken into lines."""
+        return len(self.text) <= SHORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -36,6 +36,13 @@ DETAILS_BEFORE: Final = dt.timedelta(days=366)
 """Details may be dated long before the row they belong to: charges of a stay, settled at its end."""
 
 
+class Names(NamedTuple):
+    """How an institution is called: in full, and where there is little room."""
+
+    full: str
+    short: str
+
+
 def timeline_page(resident_id: UUID, wanted: Wanted) -> Page:
     """Return a page of the resident's timeline."""
     arguments = dict(zip(ARGUMENTS, wanted.arguments(resident_id), strict=True))
@@ -62,9 +69,10 @@ SELECT report.id, count(*)::int
  GROUP BY report.id"""
 
 
-def institution_names(ids: Iterable[int]) -> dict[int, str]:
+def institution_names(ids: Iterable[int]) -> dict[int, Names]:
     """Return the names of institutions by id."""
-    return dict(Institution.objects.filter(id__in=set(ids)).values_list("id", "name"))
+    known = Institution.objects.filter(id__in=set(ids)).values_list("id", "name", "short_name")
+    return {id: Names(name, short) for id, name, short in known}
 
 
 def rows_of(

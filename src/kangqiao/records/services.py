@@ -61,7 +61,7 @@ class Head:
 
     person: Person
     facts: summary.Facts
-    institutions: dict[int, str]
+    institutions: dict[int, queries.Names]
 
     @property
     def patients(self) -> list[UUID]:
@@ -205,7 +205,7 @@ def open_theme(*, resident_id: UUID, theme: Theme, actor: Actor, purpose: Purpos
 
 def open_laboratory_item(
     *, resident_id: UUID, key: str, unit: str, actor: Actor, purpose: Purpose
-) -> tuple[laboratory.Item, dict[int, str]]:
+) -> tuple[laboratory.Item, dict[int, queries.Names]]:
     """Return one laboratory item with all its results, and the names of the institutions that measured it."""
     with reading(resident_id=resident_id, actor=actor, purpose=purpose, part="laboratory-item"):
         head = _head(resident_id)
@@ -296,7 +296,7 @@ def _opened(resident_id: UUID, row: Any, revealed: bool) -> Opened:
         resident_id=resident_id,
         data_set=data_set,
         row=row,
-        institution=queries.institution_names([row.institution_id]).get(row.institution_id, ""),
+        institution=getattr(queries.institution_names([row.institution_id]).get(row.institution_id), "full", ""),
         headline=headline(row),
         elements=elements,
         empty=empty,

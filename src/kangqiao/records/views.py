@@ -280,8 +280,9 @@ def _filters(request: HttpRequest, counts: Sequence[Count], head: Head) -> dict[
             if kinds[word]
         ],
         "institutions": [
-            {"id": id, "name": head.institutions.get(id, id), "rows": rows, "on": str(id) in chosen_places}
+            {"id": id, "names": head.institutions[id], "rows": rows, "on": str(id) in chosen_places}
             for id, rows in places.most_common()
+            if id in head.institutions
         ],
         "periods": [(word, title) for word, (title, _) in PERIODS.items()],
         "period": request.GET.get("period", ""),
@@ -293,6 +294,7 @@ def _filters(request: HttpRequest, counts: Sequence[Count], head: Head) -> dict[
 
 def _strip(counts: Sequence[Count]) -> dict[str, Any]:
     """Return what the strip above the timeline is drawn of: days with rows by month, stacked by theme."""
+    counts = [count for count in counts if theme_of(heads()[count.kind]) is not Theme.REGISTRATION]
     if not counts:
         return {}
     months = _months(min(count.month for count in counts), max(count.month for count in counts))

@@ -76,6 +76,9 @@ filter?.addEventListener("change", (event) => {
   }
 });
 
+const tab = document.querySelector(".rv-tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 24;
+
 // -- the drawer ------------------------------------------------------------------------------------------------------
 
 document.addEventListener("htmx:after:swap", () => {
