@@ -93,8 +93,9 @@ class Request:
         if announced.isdigit() and int(announced) > most:
             raise TooLarge(f"请求内容不能超过 {most >> 20} MB，请分批发送")
         message = await self._receive()
-        if not message.get("more_body") and message["type"] == "http.request":
-            parts = [message.get("body", b"")]
+        first = message.get("body", b"")
+        if message["type"] == "http.request" and (not message.get("more_body") or str(len(first)) == announced):
+            parts = [first]
         else:
             parts, size = [], 0
             async for part in self._parts(message):

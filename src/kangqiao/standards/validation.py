@@ -130,7 +130,9 @@ def check_row(
         given.append(column)
     failed = [check for check in gate.whole if check.fails(texts, values)]
     for column in given:
-        failed += [check for check in column.checks if check.fails(texts, values)]
+        for check in column.checks:
+            if check.fails(texts, values):
+                failed.append(check)
     if len(failed) > 1:
         failed.sort(key=lambda check: gate.order[id(check)])
     return CheckedRow(values, tuple(failed))
