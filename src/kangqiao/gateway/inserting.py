@@ -92,7 +92,6 @@ def _plain(kind: str) -> str:
 
 def _array(writer: Callable[[Any], str], values: Sequence[Any]) -> str | None:
     """Return an array as PostgreSQL reads it; None, which reads as all NULL, where no value is there."""
-    written = [None if value is None else writer(value) for value in values]
-    if not any(written):
+    if values.count(None) == len(values):
         return None
-    return "{" + ",".join(["NULL" if value is None else value for value in written]) + "}"
+    return "{" + ",".join(["NULL" if value is None else writer(value) for value in values]) + "}"

@@ -96,6 +96,8 @@ class Among:
 
     def contained_results(self, resource: Json) -> list[Json]:
         """Return the contained resources that a report lists among its results."""
+        if "contained" not in resource:
+            return []
         return [node for node in _nodes(resource.get("contained")) if self.lister(node) is resource]
 
     def encounter_kind(self, key: str) -> str | None:

@@ -113,7 +113,7 @@ def has_value(node: Json) -> bool:
 
 def value_in_words(node: Json, *, numbers: bool = True) -> str | None:
     """Return what an Observation or component found as text; a plain quantity only where ``numbers`` is set."""
-    for key, value in node.items():
+    for key, value in node.items() if isinstance(node, dict) else ():
         if key == "valueQuantity" and not numbers and isinstance(value, dict) and "comparator" not in value:
             return None
         if key in _WORDINGS and isinstance(value, dict):

@@ -163,7 +163,8 @@ def _code_of(node: Json, systems: tuple[str, ...]) -> str | None:
 
 def _ingredients(found: Json) -> str | None:
     listed = found.get("ingredient")
-    named = (worded(part.get("itemCodeableConcept")) for part in listed or () if isinstance(part, dict))
+    parts = listed if isinstance(listed, list) else []
+    named = (worded(part.get("itemCodeableConcept")) for part in parts if isinstance(part, dict))
     return " + ".join(filter(None, named)) or None
 
 
