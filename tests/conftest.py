@@ -33,6 +33,15 @@ from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+CHEAPEST_FIRST = ("architecture", "unit", "spec", "generative", "database", "journeys")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What fails fast runs first. Journeys run last: their browser keeps an event loop running in this thread."""
+    folders = Path(__file__).parent
+    items.sort(key=lambda item: CHEAPEST_FIRST.index(item.path.relative_to(folders).parts[0]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _home() -> Iterator[None]:
     """Stop and remove what killed runs left behind, and this run's folder at the end."""

@@ -53,7 +53,7 @@ def test_a_request_that_fails_is_written_down_with_its_place_and_without_its_val
         raise ValueError("张三 53090119850101123X")
 
     with pytest.raises(ValueError, match="张三"):
-        noting_failures(fails)({}, None, None).send(None)  # one step: no loop, browsers may be running one
+        noting_failures(fails)({}, None, None).send(None)  # it fails before it waits
     line = JsonLines().format(caplog.records[-1])
     assert "fails" in line
     assert "张三" not in line
