@@ -27,6 +27,7 @@ from kangqiao.records.medical_record.models import (
     VitalSigns,
 )
 from kangqiao.records.population.models import PatientRegistration
+from kangqiao.standards.checks import ABOUT_TEXT
 from kangqiao.standards.conditions import CITY_TIME, Condition
 from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.fields import Count, Money, Quantity
@@ -181,6 +182,10 @@ def test_rules_of_one_field_have_different_words() -> None:
     for data_set in data_sets().values():
         keys = [(rule.field.name, rule.word) for rule in data_set.rules]
         assert len(keys) == len(set(keys)), data_set
+
+
+def test_rules_have_words_of_their_own() -> None:
+    assert [rule for each in data_sets().values() for rule in each.rules if rule.word in ABOUT_TEXT] == []
 
 
 def test_headlines_name_stored_columns_only() -> None:

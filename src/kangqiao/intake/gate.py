@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def check_file(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], tabl
         relation = f"checked_{data_set.table()}"
         cells = f"SELECT row_number, {columns_sql(data_set, names)} FROM {tabular.source_sql(table, heads)}"
         session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, cells)}")
+        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, cells, names)}")
     except UnreadableTable as error:
         raise PartRefused("unreadable", str(error)) from error
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
@@ -144,12 +144,12 @@ def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, 
     return names, [f"文件中有 {len(unknown)} 个未约定或重复的列，没有使用：{listed}"] if unknown else []
 
 
-def _checked_sql(data_set: type[DataSet], cells: str) -> str:
+def _checked_sql(data_set: type[DataSet], cells: str, given: Container[str]) -> str:
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
     typed = f"""
-        SELECT cells.*, {values_sql(data_set)}, institution.id AS institution_id
+        SELECT cells.*, {values_sql(data_set, given)}, institution.id AS institution_id
         FROM ({cells}) AS cells LEFT JOIN institution ON institution.code = r_institution_code"""
-    masked = f"SELECT *, {masks_sql(data_set)} FROM ({typed})"
+    masked = f"SELECT *, {masks_sql(data_set, given)} FROM ({typed})"
     keys: tuple[str, ...] = ()
     if _is_registration(data_set):
         masked = with_document_key(

@@ -23,6 +23,9 @@ Values = Mapping[str, Any]
 CLOCK_TOLERANCE = dt.timedelta(days=1)
 """How far a sender's clock may run ahead before a time counts as lying in the future."""
 
+ABOUT_TEXT = frozenset({"format", "length", "value-set", "name", "range"})
+"""Words of the checks that only a cell with text can fail; rules have other words."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -46,6 +49,11 @@ class Check:
     @property
     def refuses(self) -> bool:
         return self.severity == "error"
+
+    @property
+    def needs_text(self) -> bool:
+        """Only a cell with text can fail it."""
+        return self.word in ABOUT_TEXT
 
 
 @functools.cache
