@@ -5,7 +5,7 @@
 Starts a PostgreSQL of its own in a temporary folder, fills the real tables with rows that lie as intake leaves them
 (month by month, institution by institution), and reads the records of residents drawn at random through the running
 application, 8 clients at a time: the JSON door, the timeline in place, the whole page. Beside them in the same run: a
-page that asks the database one trivial question, and the statement alone. Writes docs/benchmarks.d/record-view.md.
+page that asks the database one trivial question, and the statement alone. Writes docs/record-view-benchmark.md.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ from kangqiao.trust.services import create_account, issue_token  # noqa: E402
 from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 
 console = Console()
-REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.d" / "record-view.md"
+REPORT = Path(__file__).parents[1] / "docs" / "record-view-benchmark.md"
 CLIENTS = 8
 REQUESTS = {"health": 2000, "json": 4000, "timeline": 1600, "page": 800}
 WARM = 0.15
