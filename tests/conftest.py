@@ -12,7 +12,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-HOME = Path(tempfile.gettempdir()) / f"kangqiao-test-{os.getpid()}"
+MEMORY = Path("/dev/shm")
+ROOMY = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30
+HOME = (MEMORY if ROOMY else Path(tempfile.gettempdir())) / f"kangqiao-test-{os.getpid()}"
+"""In memory where there is room: creating a database for a test takes 20 ms there, up to 500 on a disk."""
 os.environ |= {
     "KANGQIAO_HOME": str(HOME),
     "KANGQIAO_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
@@ -99,7 +102,7 @@ def _create_database(running: postgres.Connection, name: str, *, template: str) 
     connections.close_all()
     words = (sql.Identifier(name), sql.Identifier(template), sql.Identifier(postgres.ROLE))
     with psycopg.connect(running.superuser_url(), autocommit=True) as session:
-        session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*words))
+        session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY").format(*words))
 
 
 def _point_django_at(url: str) -> None:
