@@ -10,9 +10,11 @@ from kangqiao.simulation.archives import archive_covers
 from kangqiao.simulation.bedside import vital_signs
 from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.charges import Lines, bill, visit_fees
-from kangqiao.simulation.checkups import checkups
+from kangqiao.simulation.checkups import attendance, checkups
+from kangqiao.simulation.childhood import childhood
 from kangqiao.simulation.defects import Planted, plant
 from kangqiao.simulation.draws import stream
+from kangqiao.simulation.elderly import elderly
 from kangqiao.simulation.encounters import diagnoses, inpatient_stays, outpatient_encounters
 from kangqiao.simulation.follow_ups import diabetes_follow_ups, hypertension_follow_ups
 from kangqiao.simulation.illness import Health, examine, live
@@ -21,6 +23,7 @@ from kangqiao.simulation.immunization import vaccinations
 from kangqiao.simulation.institutions import Institutions
 from kangqiao.simulation.laboratory import reports
 from kangqiao.simulation.life import Life
+from kangqiao.simulation.maternity import maternity
 from kangqiao.simulation.people import People
 from kangqiao.simulation.pharmacy import prescriptions
 from kangqiao.simulation.places import Places, Township
@@ -50,6 +53,15 @@ DATA_SETS = (
     "hypertension-follow-up",
     "diabetes-follow-up",
     "vaccination",
+    "self-care-assessment",
+    "constitution-assessment",
+    "first-antenatal-visit",
+    "antenatal-visit",
+    "newborn-visit",
+    "postpartum-visit",
+    "postpartum-examination",
+    "child-examination",
+    "child-tcm-guidance",
 )
 BLOCK = 8_192
 """People lived through at once; smaller blocks only cost time, larger ones memory."""
@@ -107,12 +119,16 @@ def _written(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], Patients]:
     ordered, operated = orders(life), operations(life)
     lines = Lines.joined([visit_fees(life), drugs[1], laboratory[1], images[1], ordered[1], operated[1]])
     charged, cost, own = bill(life, lines)
+    covers, attended = archive_covers(life, catchment), attendance(life)
     public = [
-        archive_covers(life, catchment),
-        checkups(life, catchment),
+        covers,
+        checkups(life, catchment, attended),
         hypertension_follow_ups(life, catchment),
         diabetes_follow_ups(life, catchment),
         vaccinations(life, catchment),
+        *elderly(life.apart(), catchment, attended),
+        *maternity(life.apart(), catchment),
+        *childhood(life.apart(), catchment),
     ]
     known = patients(life, public)
     clinical = [

@@ -41,9 +41,9 @@ _BLOOD = {
 }
 
 
-def checkups(life: Life, catchment: np.ndarray) -> Sheet:
-    """Return the examinations at the township: one a year for those of 65 and more or with a managed illness."""
-    person, at = _attendance(life)
+def checkups(life: Life, catchment: np.ndarray, attendance: tuple[np.ndarray, np.ndarray]) -> Sheet:
+    """Return the examinations at the township of those who attend."""
+    person, at = attendance
     place = home_institution(life, person, catchment, village=np.zeros(len(person), dtype=bool))
     height, weight = body(life, person, at)
     bmi = np.round(weight / (height / 100) ** 2, 1)
@@ -83,8 +83,8 @@ def checkups(life: Life, catchment: np.ndarray) -> Sheet:
     )
 
 
-def _attendance(life: Life) -> tuple[np.ndarray, np.ndarray]:
-    """Return (person, at): once in each calendar year, March to November."""
+def attendance(life: Life) -> tuple[np.ndarray, np.ndarray]:
+    """Return (person, at): those of 65 and more or with a managed illness, once a year, March to November."""
     people, calendar, random = life.people, life.calendar, life.random
     years = np.arange(calendar.first.astype("datetime64[Y]"), calendar.last.astype("datetime64[Y]") + 1)
     day = years[None, :].astype("datetime64[D]") + random.integers(62, 330, (len(people), len(years)))

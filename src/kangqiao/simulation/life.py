@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +47,14 @@ class Life:
     def staff(self, doctor: np.ndarray) -> Pick:
         """Return a column of the names of members of staff."""
         return Pick(doctor, self.institutions.staff.names).compact()
+
+    def institution_names(self, institution: np.ndarray) -> Pick:
+        """Return a column of the names of institutions (-1: missing)."""
+        return Pick(institution.astype(np.int32), self.institutions.names).compact()
+
+    def apart(self) -> Life:
+        """Return the same life with a stream of chance of its own, so that what draws from it changes nothing else."""
+        return replace(self, random=self.random.spawn(1)[0])
 
     def department_names(self, department: np.ndarray) -> Pick:
         """Return a column of the names of departments."""

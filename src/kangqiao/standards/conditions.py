@@ -122,6 +122,28 @@ class Greater(Condition):
 
 
 @dataclass(frozen=True)
+class Differs(Condition):
+    """A total is not the sum of its parts; parts that are missing count nothing, a sum of no parts is not judged."""
+
+    total: Any
+    parts: tuple[Any, ...]
+    tolerance: float = 0.005
+
+    def sql(self) -> str:
+        summed = " + ".join(f'coalesce("{part.name}", 0)' for part in self.parts)
+        given = "coalesce(" + ", ".join(f'"{part.name}"' for part in self.parts) + ")"
+        return f'coalesce({given} IS NOT NULL AND abs("{self.total.name}" - ({summed})) > {self.tolerance}, FALSE)'
+
+    def holds(self, row: Row) -> bool:
+        total = row.get(self.total.name)
+        given = [value for part in self.parts if (value := row.get(part.name)) is not None]
+        return total is not None and bool(given) and abs(float(total) - float(sum(given))) > self.tolerance
+
+    def text(self) -> str:
+        return f"“{self.total.title}”不等于{'、'.join(f'“{part.title}”' for part in self.parts)}之和"
+
+
+@dataclass(frozen=True)
 class Every(Condition):
     parts: tuple[Condition, ...]
 
@@ -190,6 +212,11 @@ def at_least(field: Any, number: float) -> Condition:
     return AtLeast(field, number)
 
 
+def between(field: Any, low: float, high: float) -> Condition:
+    """The number is at least ``low`` and below ``high``."""
+    return Every((AtLeast(field, low), No(AtLeast(field, high))))
+
+
 def later(field: Any, other: Any) -> Condition:
     """The first time is later than the second."""
     return Greater(field, other)
@@ -243,6 +270,12 @@ def not_less(field: Any, other: Any, *, severity: str = "error") -> Rule:
     """The number ``field`` may not be smaller than ``other``."""
     message = f"“{field.title}”不应小于“{other.title}”"
     return Rule("not-less", field, greater(other, field), message, severity)
+
+
+def adds_up(total: Any, *parts: Any, severity: str = "error") -> Rule:
+    """``total`` must be the sum of its parts."""
+    listed = "、".join(f"“{part.title}”" for part in parts)
+    return Rule("adds-up", total, Differs(total, parts), f"“{total.title}”应等于{listed}之和", severity)
 
 
 def together(field: Any, other: Any, *, severity: str = "error") -> Rule:

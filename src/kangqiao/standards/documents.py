@@ -137,6 +137,8 @@ _EXAMPLES = ((Flag, "F"), (Moment, "20260131T093000"), (Date, "20260131"), (Link
 
 def _example_number(field: Quantity | Count | Money) -> str:
     low, high = field.plausible or (1, 100)
+    if isinstance(field, Count) and low == 0:
+        return "0"
     middle = math.sqrt(low * high) if low > 0 else min(high, 10)
     if isinstance(field, Money):
         return f"{middle:.2f}"
