@@ -7,13 +7,20 @@ import pytest
 
 from kangqiao.records.health_record.models import (
     AntenatalVisit,
+    BirthCertificate,
     ChildExamination,
     ConstitutionAssessment,
+    DeathCertificate,
+    FamilyDoctorAgreement,
     FirstAntenatalVisit,
+    InfectiousDiseaseReport,
+    MentalDisorderFollowUp,
     NewbornVisit,
     PostpartumExamination,
     PostpartumVisit,
     SelfCareAssessment,
+    TuberculosisFollowUp,
+    VaccineReaction,
 )
 from kangqiao.standards.conditions import CITY_TIME, Condition
 from kangqiao.standards.data_set import DataSet
@@ -21,6 +28,10 @@ from kangqiao.standards.data_set import DataSet
 
 def day(number: int) -> dt.datetime:
     return dt.datetime(2026, 3, number, 9, tzinfo=CITY_TIME)
+
+
+def hours_later(moment: dt.datetime, hours: int) -> dt.datetime:
+    return moment + dt.timedelta(hours=hours)
 
 
 def care(*scores: int, total: int, level: str) -> dict[str, Any]:
@@ -55,6 +66,25 @@ BROKEN: list[tuple[type[DataSet], dict[str, Any], set[str]]] = [
     (PostpartumVisit, {"delivered": dt.date(2026, 3, 5), "visited": day(4)}, {"not-before"}),
     (PostpartumVisit, {"delivered": dt.date(2026, 3, 5), "visited": day(5)}, set()),
     (PostpartumExamination, {"delivered": dt.date(2026, 3, 5), "discharged": dt.date(2026, 3, 4)}, {"not-before"}),
+    (MentalDisorderFollowUp, {"risk": "4", "classification": "3"}, {"unstable"}),
+    (MentalDisorderFollowUp, {"risk": "4", "classification": "1"}, set()),
+    (MentalDisorderFollowUp, {"risk": "3", "classification": "3"}, set()),
+    (TuberculosisFollowUp, {"doses_due": 180, "doses_taken": 181}, {"not-less"}),
+    (InfectiousDiseaseReport, {"disease": "301", "diagnosed": day(1), "reported": hours_later(day(1), 24)}, set()),
+    (
+        InfectiousDiseaseReport,
+        {"disease": "301", "diagnosed": day(1), "reported": hours_later(day(1), 25)},
+        {"late-24h"},
+    ),
+    (InfectiousDiseaseReport, {"disease": "102", "diagnosed": day(1), "reported": hours_later(day(1), 3)}, {"late-2h"}),
+    (InfectiousDiseaseReport, {"disease": "102", "diagnosed": day(1), "reported": hours_later(day(1), 2)}, set()),
+    (VaccineReaction, {"lot": "A1", "vaccinated": day(2), "began": day(1)}, {"not-before"}),
+    (BirthCertificate, {"born": day(2), "issued": dt.date(2026, 3, 1), "gestational_weeks": 39}, {"not-before"}),
+    (BirthCertificate, {"born": day(2), "issued": dt.date(2026, 3, 2)}, {"no-weeks"}),
+    (DeathCertificate, {"cause_a": "I46.9", "cause_c": "I10"}, {"broken-chain"}),
+    (DeathCertificate, {"cause_a": "I46.9", "cause_b": "I25.1", "cause_c": "I10"}, set()),
+    (FamilyDoctorAgreement, {"state": "1", "ended": dt.date(2026, 3, 1)}, {"ended"}),
+    (FamilyDoctorAgreement, {"state": "2", "ended": dt.date(2026, 3, 1)}, set()),
 ]
 
 # data set, column, a row in which it must be present
@@ -65,6 +95,11 @@ REQUIRED_WHEN: list[tuple[type[DataSet], str, dict[str, Any]]] = [
     (ChildExamination, "head", {"age": "06"}),
     (FirstAntenatalVisit, "abnormality", {"evaluation": "2"}),
     (PostpartumExamination, "referral_reason", {"disposal": "2"}),
+    (TuberculosisFollowUp, "stop_reason", {"stopped": dt.date(2026, 3, 1)}),
+    (InfectiousDiseaseReport, "former_disease", {"kind": "2"}),
+    (VaccineReaction, "handling", {"serious": "2"}),
+    (BirthCertificate, "mother_document", {"mother_document_type": "01"}),
+    (FamilyDoctorAgreement, "end_reason", {"state": "2"}),
 ]
 
 

@@ -58,6 +58,7 @@ HOW_MANY_CHOICES_A_FORM_PRINTS = {
     "GW2017.child-guidance": 6,
     "GW2017.child-illness": 5,
     "GW2017.child-tcm-service": 6,
+    "GW2017.consent": 2,
     "GW2017.constitution": 9,
     "GW2017.delivery": 7,
     "GW2017.development": 5,
@@ -66,6 +67,7 @@ HOW_MANY_CHOICES_A_FORM_PRINTS = {
     "GW2017.disease-screening": 5,
     "GW2017.drinking": 4,
     "GW2017.drug-allergy": 5,
+    "GW2017.economy": 2,
     "GW2017.evaluation": 2,
     "GW2017.exercise": 4,
     "GW2017.exposure": 4,
@@ -81,12 +83,19 @@ HOW_MANY_CHOICES_A_FORM_PRINTS = {
     "GW2017.hypoglycaemia": 3,
     "GW2017.infant-complexion": 3,
     "GW2017.infant-stool": 3,
+    "GW2017.insight": 3,
     "GW2017.jaundice": 5,
     "GW2017.kitchen": 4,
     "GW2017.livestock": 4,
+    "GW2017.locked-up": 3,
+    "GW2017.manner": 3,
     "GW2017.maternal-family-history": 4,
     "GW2017.maternal-habit": 7,
     "GW2017.maternal-history": 8,
+    "GW2017.mental-adherence": 4,
+    "GW2017.mental-effect": 4,
+    "GW2017.mental-symptom": 12,
+    "GW2017.mental-treatment": 3,
     "GW2017.motion": 2,
     "GW2017.newborn-guidance": 6,
     "GW2017.newborn-screening": 4,
@@ -103,6 +112,7 @@ HOW_MANY_CHOICES_A_FORM_PRINTS = {
     "GW2017.rales": 4,
     "GW2017.recovery": 2,
     "GW2017.residence": 2,
+    "GW2017.resistance": 3,
     "GW2017.rhythm": 3,
     "GW2017.rickets-sign": 9,
     "GW2017.rickets-symptom": 4,
@@ -111,7 +121,15 @@ HOW_MANY_CHOICES_A_FORM_PRINTS = {
     "GW2017.screening": 2,
     "GW2017.serology": 2,
     "GW2017.smoking": 3,
+    "GW2017.sputum": 3,
     "GW2017.symptom": 25,
+    "GW2017.tb-drug-form": 4,
+    "GW2017.tb-education": 10,
+    "GW2017.tb-kind": 2,
+    "GW2017.tb-stop": 4,
+    "GW2017.tb-supervisor": 4,
+    "GW2017.tb-symptom": 11,
+    "GW2017.tb-usage": 2,
     "GW2017.tcm-guidance": 6,
     "GW2017.throat": 3,
     "GW2017.toilet": 5,
@@ -152,12 +170,38 @@ NAMES_PEOPLE_GET_WRONG = [
 ]
 
 
+SAID_WHOLE = {
+    ("CV05.01.017", "2031"): "甲型病毒性肝炎",
+    ("CV05.01.017", "2032"): "乙型病毒性肝炎",
+    ("CV05.01.017", "2033"): "丙型病毒性肝炎",
+    ("CV05.01.017", "2034"): "戊型病毒性肝炎",
+    ("CV05.01.017", "2035"): "病毒性肝炎（未分型）",
+    ("CV05.01.017", "2123"): "炭疽（未分型）",
+    ("CV05.01.017", "2131"): "细菌性痢疾",
+    ("CV05.01.017", "2132"): "阿米巴性痢疾",
+    ("CV05.01.017", "2141"): "肺结核（涂阳）",
+    ("CV05.01.017", "2142"): "肺结核（仅培阳）",
+    ("CV05.01.017", "2143"): "肺结核（菌阴）",
+    ("CV05.01.017", "2144"): "肺结核（未痰检）",
+    ("CV05.01.017", "2151"): "伤寒（不含副伤寒）",
+    ("CV05.01.017", "2231"): "Ⅰ期梅毒",
+    ("CV05.01.017", "2232"): "Ⅱ期梅毒",
+    ("CV05.01.017", "2233"): "Ⅲ期梅毒",
+    ("CV05.01.017", "2234"): "胎传梅毒",
+    ("CV05.01.017", "2235"): "隐性梅毒",
+    ("CV05.01.017", "2263"): "疟疾（未分型）",
+}
+"""Sub-classes that the standard prints as half a name, under the name of their class."""
+
+
 def test_every_code_of_ws364_is_held_with_its_leading_zero() -> None:
     copied: dict[str, list[tuple[str, str]]] = {}
     for row in _rows("ws364_2011_codes.csv"):
         copied.setdefault(row["id"], []).append((row["code"], row["name"]))
     for identifier, rows in copied.items():
-        expected = {restored(code, rows): MISTYPED.get(name, name) for code, name in rows}
+        expected = {
+            restored(code, rows): SAID_WHOLE.get((identifier, code), MISTYPED.get(name, name)) for code, name in rows
+        }
         held = {code.code: code.name for code in value_sets.load(identifier).codes.values()}
         assert held == expected, identifier
 

@@ -253,7 +253,15 @@ def test_links_lead_to_rows_of_the_same_institution_unless_planted_otherwise(gat
             AND defects.source_key = links.key) GROUP BY ALL""").fetchall()
     assert lost == []
     targets = {row[0] for row in gate.execute("SELECT DISTINCT target FROM links").fetchall()}
-    assert targets == {"outpatient-encounter", "inpatient-stay", "prescription", "lab-report", "charge"}
+    assert targets == {
+        "outpatient-encounter",
+        "inpatient-stay",
+        "prescription",
+        "lab-report",
+        "charge",
+        "vaccination",
+        "family-doctor-agreement",
+    }
 
 
 def test_corrections_and_voidings_come_in_a_later_batch(gate):

@@ -16,6 +16,7 @@ from kangqiao.simulation.defects import Planted, plant
 from kangqiao.simulation.draws import stream
 from kangqiao.simulation.elderly import elderly
 from kangqiao.simulation.encounters import diagnoses, inpatient_stays, outpatient_encounters
+from kangqiao.simulation.family_doctors import family_doctors
 from kangqiao.simulation.follow_ups import diabetes_follow_ups, hypertension_follow_ups
 from kangqiao.simulation.illness import Health, examine, live
 from kangqiao.simulation.imaging import examinations
@@ -23,11 +24,13 @@ from kangqiao.simulation.immunization import vaccinations
 from kangqiao.simulation.institutions import Institutions
 from kangqiao.simulation.laboratory import reports
 from kangqiao.simulation.life import Life
+from kangqiao.simulation.managed import mental_disorders, tuberculosis
 from kangqiao.simulation.maternity import maternity
 from kangqiao.simulation.people import People
 from kangqiao.simulation.pharmacy import prescriptions
 from kangqiao.simulation.places import Places, Township
 from kangqiao.simulation.registration import Patients, allergies, patients, registrations
+from kangqiao.simulation.reporting import birth_certificates, death_certificates, infectious_diseases, vaccine_reactions
 from kangqiao.simulation.sheets import Sheet
 from kangqiao.simulation.visits import visit
 from kangqiao.simulation.wards import operations, orders
@@ -62,6 +65,16 @@ DATA_SETS = (
     "postpartum-examination",
     "child-examination",
     "child-tcm-guidance",
+    "mental-disorder-case",
+    "mental-disorder-follow-up",
+    "tuberculosis-first-visit",
+    "tuberculosis-follow-up",
+    "family-doctor-agreement",
+    "family-doctor-service",
+    "infectious-disease-report",
+    "vaccine-reaction",
+    "birth-certificate",
+    "death-certificate",
 )
 BLOCK = 8_192
 """People lived through at once; smaller blocks only cost time, larger ones memory."""
@@ -120,15 +133,23 @@ def _written(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], Patients]:
     lines = Lines.joined([visit_fees(life), drugs[1], laboratory[1], images[1], ordered[1], operated[1]])
     charged, cost, own = bill(life, lines)
     covers, attended = archive_covers(life, catchment), attendance(life)
+    yearly = checkups(life, catchment, attended)
+    chronic = [hypertension_follow_ups(life, catchment), diabetes_follow_ups(life, catchment)]
+    given = vaccinations(life, catchment)
     public = [
         covers,
-        checkups(life, catchment, attended),
-        hypertension_follow_ups(life, catchment),
-        diabetes_follow_ups(life, catchment),
-        vaccinations(life, catchment),
+        yearly,
+        *chronic,
+        given,
         *elderly(life.apart(), catchment, attended),
         *maternity(life.apart(), catchment),
         *childhood(life.apart(), catchment),
+        *mental_disorders(life.apart(), catchment),
+        *tuberculosis(life.apart(), catchment),
+        *family_doctors(life.apart(), catchment),
+        vaccine_reactions(life.apart(), given),
+        birth_certificates(life.apart()),
+        death_certificates(life.apart(), catchment),
     ]
     known = patients(life, public)
     clinical = [
@@ -142,6 +163,7 @@ def _written(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], Patients]:
         *images[0],
         vital_signs(life),
         allergies(life, known),
+        infectious_diseases(life.apart()),
         *charged,
     ]
     return [registrations(life, known), *clinical, *public], known

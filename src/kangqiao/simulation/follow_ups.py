@@ -24,13 +24,18 @@ HOME, VISIT, TELEPHONE = 1, 0, 2
 
 
 @dataclass(frozen=True)
-class _Appointments:
+class Appointments:
+    """Who (positions) came when (datetime64[s]), and the number of the quarter since the first.
+
+    Those who do not come are left out.
+    """
+
     person: np.ndarray
     at: np.ndarray
     number: np.ndarray
 
 
-def _appointments(life: Life, condition: str) -> _Appointments:
+def appointments(life: Life, condition: str) -> Appointments:
     """Return a follow-up in every quarter since the illness was found, as far as people come."""
     people, random = life.people, life.random
     since = np.maximum(life.health.has(condition) + 30, life.calendar.first)
@@ -40,12 +45,12 @@ def _appointments(life: Life, condition: str) -> _Appointments:
     person, rank = repeated(quarters)
     day = since[person] + rank * QUARTER + random.integers(0, QUARTER - 6, len(person))
     came = random.random(len(person)) < 0.55 + 0.45 * life.health.adherence[person]
-    return _Appointments(person[came], moments(day, 8.5 + 8 * random.random(len(person)))[came], rank[came])
+    return Appointments(person[came], moments(day, 8.5 + 8 * random.random(len(person)))[came], rank[came])
 
 
 def hypertension_follow_ups(life: Life, catchment: np.ndarray) -> Sheet:
     """Return the follow-ups of people with hypertension; pressures follow how well they are controlled."""
-    seen = _appointments(life, "hypertension")
+    seen = appointments(life, "hypertension")
     systolic, diastolic = pressures(life, seen.person, seen.at)
     goal = np.where(life.age_at(seen.person, seen.at) >= 65, 150, 140)
     fine = (systolic < goal) & (diastolic < 90)
@@ -71,7 +76,7 @@ def hypertension_follow_ups(life: Life, catchment: np.ndarray) -> Sheet:
 
 def diabetes_follow_ups(life: Life, catchment: np.ndarray) -> Sheet:
     """Return the follow-ups of people with type 2 diabetes; glucose follows how well they are controlled."""
-    seen = _appointments(life, "diabetes")
+    seen = appointments(life, "diabetes")
     items = facts("lab_items")
     glucose, hba1c = (
         values(life, person=seen.person, item=np.full(len(seen.person), items.row(key)), at=seen.at)
@@ -111,7 +116,7 @@ def _manner(life: Life, count: int) -> np.ndarray:
 def _follow_up(
     life: Life,
     catchment: np.ndarray,
-    seen: _Appointments,
+    seen: Appointments,
     condition: str,
     names: tuple[str, str],
     *,

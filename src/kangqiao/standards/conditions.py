@@ -122,6 +122,25 @@ class Greater(Condition):
 
 
 @dataclass(frozen=True)
+class LaterBy(Condition):
+    """One moment is later than another by more than so many hours."""
+
+    field: Any
+    other: Any
+    hours: int
+
+    def sql(self) -> str:
+        return f'coalesce("{self.field.name}" > "{self.other.name}" + INTERVAL {self.hours} HOUR, FALSE)'
+
+    def holds(self, row: Row) -> bool:
+        one, other = row.get(self.field.name), row.get(self.other.name)
+        return one is not None and other is not None and bool(one > other + dt.timedelta(hours=self.hours))
+
+    def text(self) -> str:
+        return f"“{self.field.title}”比“{self.other.title}”晚 {self.hours} 小时以上"
+
+
+@dataclass(frozen=True)
 class Differs(Condition):
     """A total is not the sum of its parts; parts that are missing count nothing, a sum of no parts is not judged."""
 
@@ -220,6 +239,11 @@ def between(field: Any, low: float, high: float) -> Condition:
 def later(field: Any, other: Any) -> Condition:
     """The first time is later than the second."""
     return Greater(field, other)
+
+
+def later_by(field: Any, other: Any, *, hours: int) -> Condition:
+    """The first moment is later than the second by more than so many hours."""
+    return LaterBy(field, other, hours)
 
 
 def greater(field: Any, other: Any) -> Condition:

@@ -1,9 +1,9 @@
 """Immunization."""
 
 from kangqiao.standards import fhir as r4
-from kangqiao.standards.conditions import Rule, missing, not_before
+from kangqiao.standards.conditions import Rule, among, missing, not_before
 from kangqiao.standards.data_set import Record, at
-from kangqiao.standards.fields import Coded, Count, Date, Moment, Quantity, Text
+from kangqiao.standards.fields import Coded, Count, Date, Link, Moment, Quantity, Text
 from kangqiao.standards.panels import table
 
 
@@ -60,3 +60,40 @@ class Vaccination(Record):
 
     class Meta(Record.Meta):
         verbose_name = "预防接种"
+
+
+class VaccineReaction(Record):
+    """疑似预防接种异常反应: a reaction that may have to do with a vaccination."""
+
+    title = "疑似预防接种异常反应"
+    source = "WS 364.10-2011；字段按疑似预防接种异常反应个案报告的通行项目，未与原件逐项核对"
+
+    vaccination = Link("预防接种业务主键", to=Vaccination)
+    vaccine = Coded("疫苗产品代码", values="vaccine", named=True, required=True)
+    lot = Text("疫苗批号", max_length=50)
+    dose_number = Count("接种剂次", unit="剂", plausible=(1, 10))
+    vaccinated = Moment("接种日期时间", required=True)
+    began = Moment("反应发生日期时间", required=True)
+    found = Moment("反应发现日期时间")
+    signs = Text("主要临床经过", max_length=1000)
+    temperature = Quantity("腋下体温（℃）", "DE04.10.186.00", unit="℃", plausible=(35, 43))
+    swelling = Quantity("局部红肿直径（cm）", unit="cm", plausible=(0, 30))
+    diagnosis = Coded("临床诊断代码", values="CV05.01.032")
+    classification = Coded("反应分类代码", values="KQ.aefi-class", required=True)
+    serious = Coded("严重程度代码", values="KQ.aefi-severity", required=True)
+    outcome = Coded("转归代码", "DE05.10.113.00", values="CV05.10.010")
+    handling = Text("处理情况", max_length=500, required=among(serious, "2"))
+    reported = Moment("报告日期时间", required=True)
+    reporter = Text("报告人", "DE02.01.039.00", max_length=50)
+
+    occurred = at(began)
+    rules = [
+        not_before(began, vaccinated),
+        not_before(reported, began),
+        Rule("no-lot", lot, missing(lot), "“疫苗批号”应填写", severity="warning"),
+    ]
+    headline = "{vaccine_name} {classification} {serious} {signs}"
+    panel = table(began, vaccine, lot, classification, serious, outcome)
+
+    class Meta(Record.Meta):
+        verbose_name = "疑似预防接种异常反应"
