@@ -300,10 +300,12 @@ def test_every_data_element_identifier_has_the_national_form() -> None:
 GENERAL_ELEMENTS = {
     "DE02.01.039.00",  # a person's name
     "DE05.01.025.00",  # name of a diagnosis
+    "DE05.10.130.00",  # a disease or syndrome of traditional medicine
     "DE06.00.179.00",  # note
     "DE07.00.010.00",  # an amount of a stay
     "DE08.10.013.00",  # name of an institution
     "DE08.10.026.00",  # name of a department
+    "DE08.10.052.00",  # code of an institution
     "DE09.00.104.00",  # state at admission
 }
 

@@ -261,6 +261,9 @@ def test_links_lead_to_rows_of_the_same_institution_unless_planted_otherwise(gat
         "charge",
         "vaccination",
         "family-doctor-agreement",
+        "front-page",
+        "clinical-document",
+        "culture-result",
     }
 
 

@@ -13,6 +13,7 @@ from kangqiao.simulation.charges import Lines, bill, visit_fees
 from kangqiao.simulation.checkups import attendance, checkups
 from kangqiao.simulation.childhood import childhood
 from kangqiao.simulation.defects import Planted, plant
+from kangqiao.simulation.discharges import discharges
 from kangqiao.simulation.draws import stream
 from kangqiao.simulation.elderly import elderly
 from kangqiao.simulation.encounters import diagnoses, inpatient_stays, outpatient_encounters
@@ -31,7 +32,8 @@ from kangqiao.simulation.pharmacy import prescriptions
 from kangqiao.simulation.places import Places, Township
 from kangqiao.simulation.registration import Patients, allergies, patients, registrations
 from kangqiao.simulation.reporting import birth_certificates, death_certificates, infectious_diseases, vaccine_reactions
-from kangqiao.simulation.sheets import Sheet
+from kangqiao.simulation.sheets import Sheet, stack
+from kangqiao.simulation.urgent import critical_values, cultures, referrals
 from kangqiao.simulation.visits import visit
 from kangqiao.simulation.wards import operations, orders
 
@@ -51,6 +53,15 @@ DATA_SETS = (
     "allergy",
     "charge",
     "charge-item",
+    "front-page",
+    "front-page-diagnosis",
+    "front-page-operation",
+    "clinical-document",
+    "document-section",
+    "critical-value",
+    "culture-result",
+    "susceptibility",
+    "referral",
     "archive-cover",
     "physical-examination",
     "hypertension-follow-up",
@@ -152,14 +163,21 @@ def _written(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], Patients]:
         death_certificates(life.apart(), catchment),
     ]
     known = patients(life, public)
+    outpatients, stays, diagnosed = outpatient_encounters(life), inpatient_stays(life, cost, own), diagnoses(life)
+    cultured = cultures(life.apart())
     clinical = [
-        outpatient_encounters(life),
-        inpatient_stays(life, cost, own),
-        diagnoses(life),
+        outpatients,
+        stays,
+        diagnosed,
+        *discharges(life.apart(), stays, diagnosed, operated[0][0]),
+        critical_values(life.apart(), *laboratory[0]),
+        *cultured[1:],
+        referrals(life.apart()),
         *drugs[0],
         *ordered[0],
         *operated[0],
-        *laboratory[0],
+        stack([laboratory[0][0], cultured[0]]),
+        laboratory[0][1],
         *images[0],
         vital_signs(life),
         allergies(life, known),

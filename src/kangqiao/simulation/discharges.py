@@ -1,0 +1,192 @@
+"""病案首页 and 出院小结: what is written when a stay ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kangqiao.simulation.life import HOUR, Life, codes, part_keys, same
+from kangqiao.simulation.sheets import Column, Keys, Pick, Sheet, stack, take
+
+SHARES = {
+    "western_drugs": 0.29,
+    "laboratory": 0.17,
+    "imaging": 0.12,
+    "surgical": 0.1,
+    "general_service": 0.06,
+    "general_treatment": 0.07,
+    "nursing": 0.08,
+    "treatment_material": 0.06,
+}
+"""How a bill is shared out, the rest being other costs."""
+
+SUMMARY = "C0053"
+SECTIONS = ("10154-3", "11535-2", "8648-8", "8653-8")
+COURSE = "入院后完善相关检查，予对症支持治疗，病情好转。"
+ADVICE = "注意休息，按时服药，一周后门诊复查，不适随诊。"
+AFTER = 20 * HOUR
+DEAD = "5"
+"""离院方式代码 CV06.00.226: the dead have no discharge summary."""
+
+Described = Callable[[Sheet, np.ndarray, np.ndarray], dict[str, Column]]
+
+
+def discharges(life: Life, stays: Sheet, diagnoses: Sheet, operations: Sheet) -> list[Sheet]:
+    """Return front pages with their diagnoses and operations, and discharge summaries, of those who have left."""
+    stays = stays.take(np.flatnonzero(~np.isnat(stays.columns["discharged"])))
+    order = np.argsort(stays.keys.numbers, kind="stable")
+    stays = stays.take(order)
+    return [
+        _front_pages(life, stays, operations),
+        _of_front_pages(stays, diagnoses, "front-page-diagnosis", "BZ", _diagnosis),
+        _of_front_pages(stays, operations, "front-page-operation", "BS", _operation),
+        *_summaries(stays.take(np.flatnonzero(~_is(stays.columns["leaving"], DEAD))), diagnoses),
+    ]
+
+
+def _page_keys(numbers: np.ndarray) -> Keys:
+    return Keys("BA", numbers, 10)
+
+
+def _shared_out(stays: Sheet, operations: Sheet) -> dict[str, np.ndarray]:
+    """Return the bill of each stay in parts (fen), an operation's only where there was one."""
+    cents = np.round(stays.columns["total_cost"] * 100).astype(np.int64)
+    parts = {name: cents * round(share * 100) // 100 for name, share in SHARES.items()}
+    parts["surgical"] *= np.isin(stays.keys.numbers, operations.columns["encounter"].numbers)
+    parts["other_cost"] = cents - np.sum(list(parts.values()), axis=0)
+    return parts
+
+
+def _front_pages(life: Life, stays: Sheet, operations: Sheet) -> Sheet:
+    stay, count = stays.columns, len(stays)
+    parts = _shared_out(stays, operations)
+    money: dict[str, Column] = {name: part / 100 for name, part in parts.items()}
+    dead = _is(stay["leaving"], DEAD)
+    kept = ("payment", "times", "number", "record_number", "route", "admitted", "admission_department")
+    more = ("discharged", "discharge_department", "days", "leaving", "receiver", "attending_doctor", "resident_doctor")
+    person = stays.person - life.people.number[0]
+    return Sheet(
+        "front-page",
+        stays.person,
+        stays.institution,
+        stays.patient,
+        _page_keys(stays.keys.numbers),
+        stays.revised + AFTER,
+        {
+            "encounter": stays.keys,
+            "encounter_kind": same(count, "3"),
+            "kind": same(count, "1"),
+            **{name: stay[name] for name in (*kept, *more)},
+            "abo": codes(life.people.abo[person], "1", "2", "3", "4", "5"),
+            "rh": codes(life.people.rh[person], "1", "2", "3", "4"),
+            "clinical_pathway": codes((stays.keys.numbers % 5 > 1).astype(int), "2", "3"),
+            "autopsy": codes(np.where(dead, 0, -1), "F"),
+            "quality": codes((stays.keys.numbers % 20 == 0).astype(int), "1", "2"),
+            "quality_checked": stay["discharged"].astype("datetime64[D]") + 1,
+            "total_cost": stay["total_cost"],
+            "self_paid": stay["self_paid"],
+            **money,
+            "antibacterials": (parts["western_drugs"] // 5) / 100,
+        },
+    )
+
+
+def _is(column: Pick, word: str) -> np.ndarray:
+    """Say in which rows a column of words holds a word."""
+    words = column.words.to_pylist()
+    return column.index == words.index(word) if word in words else np.zeros(len(column.index), dtype=bool)
+
+
+def _of_front_pages(stays: Sheet, parts: Sheet, data_set: str, prefix: str, columns: Described) -> Sheet:
+    """Return the parts of front pages, made of rows that name their stay."""
+    numbers = parts.columns["encounter"].numbers
+    place = np.searchsorted(stays.keys.numbers, numbers).clip(max=max(len(stays) - 1, 0))
+    rows = np.flatnonzero(stays.keys.numbers[place] == numbers) if len(stays) else np.zeros(0, np.int64)
+    parts, place = parts.take(rows), place[rows]
+    order = np.argsort(place, kind="stable")
+    parts, place = parts.take(order), place[order]
+    rank = np.arange(len(parts)) - np.searchsorted(place, place)
+    page = _page_keys(stays.keys.numbers[place])
+    return Sheet(
+        data_set,
+        parts.person,
+        parts.institution,
+        parts.patient,
+        part_keys(prefix, page, rank),
+        stays.revised[place] + AFTER,
+        {"front_page": page, "sequence": rank + 1, **columns(parts, stays.columns["discharged"][place], rank)},
+    )
+
+
+def _diagnosis(parts: Sheet, discharged: np.ndarray, rank: np.ndarray) -> dict[str, Column]:
+    found = parts.columns
+    return {
+        "discharged": discharged,
+        "main": rank == 0,
+        "disease": found["code"],
+        "disease_name": found["code_name"],
+        "admission_condition": codes(np.where(rank == 0, 0, 1), "1", "4"),
+    }
+
+
+def _operation(parts: Sheet, discharged: np.ndarray, rank: np.ndarray) -> dict[str, Column]:
+    done = parts.columns
+    same_name = ("code", "code_name", "level", "incision", "healing", "anaesthesia", "surgeon", "first_assistant")
+    return {"performed": done["begun"], **{name: done[name] for name in same_name}}
+
+
+def _summaries(stays: Sheet, diagnoses: Sheet) -> list[Sheet]:
+    count, stay = len(stays), stays.columns
+    written = stay["discharged"] - HOUR // 2
+    keys = Keys("WS", stays.keys.numbers, 10)
+    document = Sheet(
+        "clinical-document",
+        stays.person,
+        stays.institution,
+        stays.patient,
+        keys,
+        stays.revised,
+        {
+            "encounter": stays.keys,
+            "encounter_kind": same(count, "3"),
+            "kind": same(count, SUMMARY),
+            "document_title": same(count, "出院小结"),
+            "number": keys,
+            "written": written,
+            "author": stay["attending_doctor"],
+            "signed": written + 600,
+            "signer": stay["attending_doctor"],
+            "department": stay["discharge_department"],
+            "status": same(count, "2"),
+        },
+    )
+    mains = _of_front_pages(stays, diagnoses, "front-page-diagnosis", "BZ", _diagnosis)
+    mains = mains.take(np.flatnonzero(mains.columns["main"]))
+    with_main = np.searchsorted(stays.keys.numbers, mains.columns["front_page"].numbers)
+    everyone = np.arange(count)
+    texts = (
+        (everyone, stay["chief_complaint"]),
+        (with_main, mains.columns["disease_name"]),
+        (everyone, same(count, COURSE)),
+        (everyone, same(count, ADVICE)),
+    )
+    sections = [
+        Sheet(
+            "document-section",
+            stays.person[rows],
+            stays.institution[rows],
+            stays.patient[rows],
+            part_keys("WZ", take(keys, rows), np.full(len(rows), number)),
+            stays.revised[rows],
+            {
+                "document": take(keys, rows),
+                "written": written[rows],
+                "sequence": np.full(len(rows), number + 1),
+                "section": same(len(rows), SECTIONS[number]),
+                "text": text,
+            },
+        )
+        for number, (rows, text) in enumerate(texts)
+    ]
+    return [document, stack(sections)]
