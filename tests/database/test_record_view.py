@@ -281,8 +281,8 @@ def value_for(field: Any) -> Any:
     return Decimal("7") if field.duckdb_type.startswith("DECIMAL") else 7
 
 
-@pytest.mark.parametrize("word", list(data_sets()))
-def test_every_data_set_is_shown_by_its_class(patient, reading, word):
+@pytest.mark.parametrize("word", [word for word, each in data_sets().items() if issubclass(each, Record)])
+def test_every_data_set_about_patients_is_shown_by_its_class(patient, reading, word):
     data_set = data_sets()[word]
     row = filled(data_set, patient)
     page = text_of(reading.get(record_of(patient, f"/items/{word}/{row.id}")))
@@ -295,6 +295,10 @@ def test_every_data_set_is_shown_by_its_class(patient, reading, word):
         tab = text_of(reading.get(record_of(patient, f"/themes/{themes.theme_of(data_set).value}")))
         assert f'id="panel-{word}"' in tab
         assert "2026-03-05" in tab
+
+
+def test_what_is_about_no_patient_is_no_item_of_a_record(patient, reading):
+    assert reading.get(record_of(patient, f"/items/bed-count/{UUID(int=1)}")).status_code == 404
 
 
 @pytest.mark.parametrize("theme", list(Theme))

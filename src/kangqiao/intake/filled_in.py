@@ -31,7 +31,7 @@ from kangqiao.intake.models import Batch, Door
 from kangqiao.intake.services import submit_parcel
 from kangqiao.standards import value_sets
 from kangqiao.standards.conditions import CITY_TIME
-from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, Record, data_sets
+from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, data_sets
 from kangqiao.standards.documents import NOTES_SHEET
 from kangqiao.standards.fields import Element
 from kangqiao.trust.actors import Actor
@@ -166,8 +166,7 @@ class _Table:
 
     def __post_init__(self) -> None:
         self.elements = {element.name: element for element in self.data_set.wire()}
-        when = self.data_set.occurred.field if issubclass(self.data_set, Record) else None
-        self._when: Element = when or self.data_set.element("revised_at")
+        self._when: Element = self.data_set.occurred.field
 
     def write(self, texts: dict[str, str]) -> None:
         """Add a row by column, unless it is empty."""

@@ -1,4 +1,4 @@
-"""What the three core databases share: former versions of rows."""
+"""What the core databases share: former versions of rows."""
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models

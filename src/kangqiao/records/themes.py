@@ -66,6 +66,8 @@ _BY_WORD: Final = {
     "prescription": Theme.MEDICATION,
     "prescription-item": Theme.MEDICATION,
     "medical-order": Theme.MEDICATION,
+    "dispensing": Theme.MEDICATION,
+    "adverse-drug-reaction": Theme.MEDICATION,
     "vital-signs": Theme.SIGNS,
     "vaccination": Theme.VACCINATION,
     "charge": Theme.COSTS,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kangqiao.standards.conditions import Condition
-from kangqiao.standards.data_set import INSTITUTION_CODE, DataSet, Record
+from kangqiao.standards.data_set import INSTITUTION_CODE, DataSet
 from kangqiao.standards.fields import Coded, Codes, Element, Link, Text, _Number
 
 Cells = Mapping[str, str | None]
@@ -72,8 +72,7 @@ def _envelope(data_set: type[DataSet]) -> Iterator[Check]:
         lambda cells, values: cells.get("institution_code") is not None and values["institution_id"] is None,
     )
     yield _not_in_future("revised_at", "数据更新时间")
-    if issubclass(data_set, Record):
-        yield _not_in_future(data_set.occurred.field.name, data_set.occurred.field.title)
+    yield _not_in_future(data_set.occurred.field.name, data_set.occurred.field.title)
 
 
 def _not_in_future(column: str, title: str) -> Check:

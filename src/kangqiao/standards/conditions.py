@@ -163,6 +163,29 @@ class Differs(Condition):
 
 
 @dataclass(frozen=True)
+class NotProduct(Condition):
+    """An amount is not price times quantity, allowing for a price and an amount that were rounded to cents."""
+
+    amount: Any
+    price: Any
+    quantity: Any
+
+    def sql(self) -> str:
+        amount, price, quantity = (f'"{field.name}"::DOUBLE' for field in (self.amount, self.price, self.quantity))
+        return f"coalesce(abs({amount} - {price} * {quantity}) > 0.0051 + 0.005 * abs({quantity}), FALSE)"
+
+    def holds(self, row: Row) -> bool:
+        given = [row.get(field.name) for field in (self.amount, self.price, self.quantity)]
+        if any(value is None for value in given):
+            return False
+        amount, price, quantity = (float(value) for value in given if value is not None)
+        return abs(amount - price * quantity) > 0.0051 + 0.005 * abs(quantity)
+
+    def text(self) -> str:
+        return f"“{self.amount.title}”不等于“{self.price.title}”乘以“{self.quantity.title}”"
+
+
+@dataclass(frozen=True)
 class Every(Condition):
     parts: tuple[Condition, ...]
 
@@ -300,6 +323,12 @@ def adds_up(total: Any, *parts: Any, severity: str = "error") -> Rule:
     """``total`` must be the sum of its parts."""
     listed = "、".join(f"“{part.title}”" for part in parts)
     return Rule("adds-up", total, Differs(total, parts), f"“{total.title}”应等于{listed}之和", severity)
+
+
+def multiplies(amount: Any, price: Any, quantity: Any, *, severity: str = "warning") -> Rule:
+    """``amount`` must be ``price`` times ``quantity``."""
+    message = f"“{amount.title}”应等于“{price.title}”乘以“{quantity.title}”"
+    return Rule("multiplies", amount, NotProduct(amount, price, quantity), message, severity)
 
 
 def together(field: Any, other: Any, *, severity: str = "error") -> Rule:

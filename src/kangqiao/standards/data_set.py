@@ -16,7 +16,7 @@ A concrete class lives in ``kangqiao.records`` and reads like the standard::
 Class attributes
     title      Chinese name
     source     the book the fields follow
-    occurred   ``at(field)``: the field that says when it happened
+    occurred   ``at(field)``: the required field that says when it happened, or from when or for which day it holds
     rules      relations between fields (``standards.conditions``)
     headline   one line that sums a row up, ``{column}`` filled with its value (codes by name)
     panel      how a person's rows are shown together (``standards.panels``)
@@ -67,6 +67,7 @@ class DataSet(models.Model):
 
     title: ClassVar[str]
     source: ClassVar[str] = ""
+    occurred: ClassVar[at]
     rules: ClassVar[Sequence[Rule]] = ()
     headline: ClassVar[str] = ""
     panel: ClassVar[Any] = None
@@ -139,7 +140,6 @@ class Record(DataSet):
 
     patient_id = models.UUIDField()
     occurred_at = models.DateTimeField()
-    occurred: ClassVar[at]
 
     class Meta(DataSet.Meta):
         abstract = True

@@ -189,6 +189,8 @@ def _purpose(data_set: type[DataSet]) -> Iterator[str]:
     yield "“医疗机构代码”与“业务主键”合起来唯一；同一主键再次上传视为更正，“数据更新时间”较新者为准。"
     if issubclass(data_set, Record):
         yield f"“{data_set.occurred.field.title}”是这件事发生的时间，档案按它排列。"
+    else:
+        yield f"各行不涉及具体患者；“{data_set.occurred.field.title}”说明这一行属于哪一天。"
     yield f"文件：`{data_set.word}.csv`（UTF-8 或 GB18030）、`.ndjson` 或 `.parquet`，首行或键名用下表的列名。"
 
 

@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "kangqiao.records.population",
     "kangqiao.records.health_record",
     "kangqiao.records.medical_record",
+    "kangqiao.records.resources",
     "kangqiao.records",
     "kangqiao.intake",
     "kangqiao.portal",
