@@ -34,6 +34,7 @@ def provide_demo(settings: Configuration, report: Report, *, residents: int = RE
     if not (folder / LOADED).exists():
         _generate(folder, residents, report)
         _load(folder, settings, report)
+        _measure(settings, report)
         (folder / LOADED).touch()
     return _invitation(settings)
 
@@ -75,6 +76,22 @@ def _load(folder: Path, settings: Configuration, report: Report) -> None:
             batch = process_batch(batch_id=batch.id, store=store, work=settings.home / "work")
             rows += (batch.receipt or {})["totals"]["rows"]
     report(f"✓ 已处理 {len(batches)} 个批次、{rows:,} 行，回执见“数据接入”")
+
+
+def _measure(settings: Configuration, report: Report) -> None:
+    from kangqiao.infra.files import FileStore
+    from kangqiao.quality.services import measure
+    from kangqiao.trust.actors import system_actor
+
+    with _bar() as bar:
+        task = bar.add_task("测量数据质量")
+        found = measure(
+            home=settings.home,
+            store=FileStore(settings.archive_url),
+            actor=system_actor("demo"),
+            report=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
+    report(f"✓ 已按全部质量规则检查 {found.rows:,} 行，发现 {found.failed:,} 处不合格，见“数据质量”")
 
 
 def _invitation(settings: Configuration) -> Invitation:

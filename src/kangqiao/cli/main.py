@@ -7,6 +7,7 @@ import typer
 
 from kangqiao.cli.doctor import doctor
 from kangqiao.cli.intake import intake
+from kangqiao.cli.quality import quality
 from kangqiao.cli.standards import standards
 from kangqiao.cli.up import up
 from kangqiao.infra.errors import InfraError
@@ -21,6 +22,7 @@ def kangqiao() -> None:
 
 
 program.add_typer(intake, name="intake")
+program.add_typer(quality, name="quality")
 program.add_typer(standards, name="standards")
 program.command(help="启动数据库、页面服务和后台任务，按 Ctrl-C 停止")(up)
 program.command(help="检查运行环境，逐项说明是否正常、怎样修复")(doctor)

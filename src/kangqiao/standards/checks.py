@@ -31,7 +31,7 @@ ABOUT_TEXT = frozenset({"format", "length", "value-set", "name", "range"})
 class Check:
     """One thing that can be wrong with a row.
 
-    word      "required", "format", "value-set", "name", "length", "range", "future", or a rule's own word
+    word      "required", "expected", "format", "value-set", "name", "length", "range", "future", or a rule's own word
     column    the wire column the finding is reported at
     severity  "error" refuses the row; "warning" accepts it and says so in the receipt
     message   Chinese: what was expected
@@ -118,6 +118,15 @@ def _presence(field: Element) -> Iterator[Check]:
             column,
             "error",
             message,
+            f"r_{column} IS NULL",
+            lambda cells, _: cells.get(column) is None,
+        )
+    elif field.expected:
+        yield Check(
+            "expected",
+            column,
+            "warning",
+            f"“{field.title}”应填写",
             f"r_{column} IS NULL",
             lambda cells, _: cells.get(column) is None,
         )

@@ -18,6 +18,8 @@ Class attributes
     source     the book the fields follow
     occurred   ``at(field)``: the required field that says when it happened, or from when or for which day it holds
     rules      relations between fields (``standards.conditions``)
+    stored     relations to other rows and to the patient (``standards.quality``)
+    steady     its rows come every day, so that their number says something (weekend gaps, sudden drops)
     headline   one line that sums a row up, ``{column}`` filled with its value (codes by name)
     panel      how a person's rows are shown together (``standards.panels``)
     fhir       which FHIR resources become rows of it (``standards.fhir``)
@@ -37,6 +39,9 @@ from django.db import models
 
 from kangqiao.standards.conditions import Rule
 from kangqiao.standards.fields import Coded, Element, Flag, Link, Moment, Text
+
+if TYPE_CHECKING:
+    from kangqiao.standards.quality import StoredRule
 
 CONTRACT_VERSION = "1.0"
 
@@ -69,6 +74,8 @@ class DataSet(models.Model):
     source: ClassVar[str] = ""
     occurred: ClassVar[at]
     rules: ClassVar[Sequence[Rule]] = ()
+    stored: ClassVar[Sequence[StoredRule]] = ()
+    steady: ClassVar[bool] = False
     headline: ClassVar[str] = ""
     panel: ClassVar[Any] = None
     fhir: ClassVar[Any] = None

@@ -29,6 +29,7 @@ class Element:
     title     Chinese title as the standard or the form prints it
     element   data element identifier (``DE02.01.039.00``), or "" where the national set has none
     required  True, False, or a :class:`~kangqiao.standards.conditions.Condition` under which it must be present
+    expected  a row without it is taken, with a warning
     note      one Chinese sentence for those who fill it in
     absent    the wire text that stands for a missing one
     """
@@ -40,6 +41,7 @@ class Element:
     title: str
     element: str
     required: bool | Condition
+    expected: bool
     note: str
     absent: str | None
     companion_of: Element | None = None
@@ -51,11 +53,12 @@ class Element:
         element: str = "",
         *,
         required: bool | Condition = False,
+        expected: bool = False,
         note: str = "",
         absent: str | None = None,
         **options: Any,
     ) -> None:
-        self.title, self.element, self.required = title, element, required
+        self.title, self.element, self.required, self.expected = title, element, required, expected
         self.note, self.absent = note, absent
         super().__init__(verbose_name=title, null=required is not True, blank=required is not True, **options)  # type: ignore[call-arg]
 

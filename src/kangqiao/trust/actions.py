@@ -29,6 +29,11 @@ class Action(TextChoices):
     REFUSED_READ = "intake:refused:read", "查看退回的数据行"
     REFUSED_DOWNLOAD = "intake:refused:download", "下载退回的数据行"
     REGISTRY_IMPORT = "registry:import", "导入机构、科室和人员"
+    QUALITY_MEASURE = "quality:measure", "测量数据质量"
+    QUALITY_ROWS_READ = "quality:rows:read", "查看不合格的数据行"
+    QUALITY_EXPORT = "quality:export", "导出数据质量报告"
+    ISSUE_OPEN = "quality:issue:open", "发起质量整改"
+    ISSUE_MOVE = "quality:issue:move", "处理质量整改"
     FHIR_READ = "fhir:read", "FHIR 读取"
     FHIR_SEARCH = "fhir:search", "FHIR 检索"
     FHIR_WRITE = "fhir:write", "FHIR 写入"
@@ -64,5 +69,8 @@ OBJECT_LABELS: dict[str, str] = {
     "record": "来源记录",
     "batch": "数据批次",
     "institution": "机构",
+    "measurement": "质量测量",
+    "issue": "质量整改",
+    "quality": "数据质量",
 }
 """Chinese titles of `AuditEntry.object_kind`; a kind without one (a FHIR type) is shown as it is."""

@@ -22,6 +22,10 @@ class Permission(TextChoices):
     INSTITUTION_READ = "registry:institution:read", "查看机构、科室和人员"
     REGISTRY_IMPORT = "registry:import", "导入机构、科室和人员"
     CONTRACT_READ = "standards:contract:read", "查看数据集接口文档"
+    QUALITY_READ = "quality:score:read", "查看数据质量"
+    QUALITY_ROWS = "quality:rows:read", "查看不合格的数据行"
+    QUALITY_MANAGE = "quality:issue:manage", "发起、复核和关闭质量整改"
+    QUALITY_ANSWER = "quality:issue:answer", "处理本机构的质量整改"
     FHIR_READ = "fhir:read", "通过 FHIR 接口读取"
     FHIR_WRITE = "fhir:write", "通过 FHIR 接口写入"
 
@@ -54,6 +58,9 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.REFUSED_DOWNLOAD,
             Permission.CONTRACT_READ,
             Permission.INSTITUTION_READ,
+            Permission.QUALITY_READ,
+            Permission.QUALITY_ROWS,
+            Permission.QUALITY_ANSWER,
         }
     ),
     Role.DATA_MANAGER: frozenset(
@@ -65,6 +72,9 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.CONTRACT_READ,
             Permission.INSTITUTION_READ,
             Permission.REGISTRY_IMPORT,
+            Permission.QUALITY_READ,
+            Permission.QUALITY_ROWS,
+            Permission.QUALITY_MANAGE,
         }
     ),
     Role.ADMINISTRATOR: frozenset({Permission.SESSION_USE, Permission.ACCOUNT_MANAGE, Permission.INSTITUTION_READ}),
@@ -75,6 +85,8 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.BATCH_READ,
             Permission.CONTRACT_READ,
             Permission.INSTITUTION_READ,
+            Permission.QUALITY_READ,
+            Permission.QUALITY_MANAGE,
         }
     ),
 }

@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "kangqiao.records.resources",
     "kangqiao.records",
     "kangqiao.intake",
+    "kangqiao.quality",
     "kangqiao.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -49,7 +49,7 @@ class ArchiveCover(Record):
     status = Coded("档案状态代码", values="KQ.archive-status", required=True)
     closed = Date("档案终止日期")
     closing_reason = Text("档案终止原因", max_length=200)
-    doctor = Text("责任医生姓名", "DE02.01.039.00", max_length=50)
+    doctor = Text("责任医生姓名", "DE02.01.039.00", max_length=50, expected=True)
     built_by = Text("建档者姓名", "DE02.01.039.00", max_length=50)
     built = Moment("建档日期时间", "DE06.00.218.00", required=True)
 
@@ -63,7 +63,6 @@ class ArchiveCover(Record):
             "档案已终止的，“档案终止日期”应填写",
             severity="warning",
         ),
-        Rule("no-doctor", doctor, missing(doctor), "“责任医生姓名”应填写", severity="warning"),
     ]
     headline = "档案 {archive_number} 既往疾病：{diseases}"
     panel = table(built, archive_number, status, diseases, drug_allergies, doctor)

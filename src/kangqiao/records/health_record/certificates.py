@@ -16,7 +16,7 @@ class BirthCertificate(Record):
     issue = Coded("签发类别代码", values="KQ.certificate-issue", required=True)
     child_name = Text("新生儿姓名", max_length=50, required=True)
     born = Moment("出生日期时间", required=True)
-    gestational_weeks = Count("出生孕周（周）", unit="周", plausible=(20, 45))
+    gestational_weeks = Count("出生孕周（周）", unit="周", plausible=(20, 45), expected=True)
     birth_weight = Quantity("出生体重（g）", unit="g", plausible=(300, 8000))
     birth_length = Quantity("出生身长（cm）", unit="cm", plausible=(20, 65))
     birth_place = Coded("出生地点分类代码", values="CV02.01.102")
@@ -39,7 +39,6 @@ class BirthCertificate(Record):
     rules = [
         not_before(issued, born),
         not_before(born, mother_born),
-        Rule("no-weeks", gestational_weeks, missing(gestational_weeks), "“出生孕周（周）”应填写", severity="warning"),
     ]
     headline = "{child_name} 体重 {birth_weight} g 孕 {gestational_weeks} 周 编号 {number}"
     panel = table(born, number, child_name, birth_weight, gestational_weeks, midwifery)

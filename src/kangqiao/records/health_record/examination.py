@@ -76,7 +76,9 @@ class PhysicalExamination(Record):
     platelets = Quantity("血小板计数（×10⁹/L）", unit="10^9/L", plausible=(1, 2000))
     urine_protein = Text("尿蛋白", max_length=20)
     urine_sugar = Text("尿糖", max_length=20)
-    fasting_glucose = Quantity("空腹血糖（mmol/L）", "DE04.50.102.00", unit="mmol/L", plausible=(0.5, 60))
+    fasting_glucose = Quantity(
+        "空腹血糖（mmol/L）", "DE04.50.102.00", unit="mmol/L", plausible=(0.5, 60), expected=True
+    )
     hba1c = Quantity("糖化血红蛋白（%）", unit="%", plausible=(2, 25))
     ecg = Coded("心电图检查结果代码", values="GW2017.normal")
     ecg_finding = Text("心电图异常描述", max_length=500, required=among(ecg, "2"))
@@ -113,7 +115,6 @@ class PhysicalExamination(Record):
             "左、右侧血压至少应填写一侧",
             severity="warning",
         ),
-        Rule("no-glucose", fasting_glucose, missing(fasting_glucose), "“空腹血糖”应填写", severity="warning"),
     ]
     headline = "血压 {right_systolic}/{right_diastolic} 空腹血糖 {fasting_glucose} {evaluation} {abnormalities}"
     panel = table(examined, right_systolic, right_diastolic, bmi, fasting_glucose, evaluation, abnormalities)

@@ -56,7 +56,7 @@ class HypertensionFollowUp(Record):
     drugs = Text("用药情况", max_length=1000, note="药物名称、每日次数、每次剂量；多种药物用分号隔开")
     referral_reason = Text("转诊原因", max_length=200)
     referral_place = Text("转入机构及科室", max_length=100, required=no(missing(referral_reason)))
-    next_due = Date("下次随访日期")
+    next_due = Date("下次随访日期", expected=True)
     doctor = Text("随访医生签名", "DE02.01.039.00", max_length=50)
 
     occurred = at(followed_up)
@@ -77,7 +77,6 @@ class HypertensionFollowUp(Record):
             "收缩压不低于 180 或舒张压不低于 110 mmHg 时，应紧急转诊并填写“转诊原因”",
             severity="warning",
         ),
-        Rule("no-next", next_due, missing(next_due), "“下次随访日期”应填写", severity="warning"),
     ]
     headline = "血压 {systolic}/{diastolic} mmHg {evaluation}"
     panel = curve(systolic, diastolic, over=followed_up)
@@ -135,7 +134,7 @@ class DiabetesFollowUp(Record):
     insulin = Text("胰岛素用法和用量", max_length=200)
     referral_reason = Text("转诊原因", max_length=200)
     referral_place = Text("转入机构及科室", max_length=100, required=no(missing(referral_reason)))
-    next_due = Date("下次随访日期")
+    next_due = Date("下次随访日期", expected=True)
     doctor = Text("随访医生签名", "DE02.01.039.00", max_length=50)
 
     occurred = at(followed_up)
@@ -157,7 +156,6 @@ class DiabetesFollowUp(Record):
             "空腹血糖不低于 16.7 mmol/L 时，应紧急转诊并填写“转诊原因”",
             severity="warning",
         ),
-        Rule("no-next", next_due, missing(next_due), "“下次随访日期”应填写", severity="warning"),
     ]
     headline = "空腹血糖 {fasting_glucose} mmol/L {evaluation}"
     panel = curve(fasting_glucose, over=followed_up)

@@ -1,6 +1,6 @@
 """People managed for a severe mental disorder."""
 
-from kangqiao.standards.conditions import Rule, among, every, missing, no, not_before, present
+from kangqiao.standards.conditions import Rule, among, every, no, not_before, present
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Codes, Count, Date, Moment, Text
 from kangqiao.standards.panels import table
@@ -27,7 +27,7 @@ class MentalDisorderCase(Record):
     stays = Count("曾住精神专科医院次数", unit="次", plausible=(0, 100))
     disorder = Coded("目前诊断代码", values="CV05.01.036", required=True)
     hospital = Text("确诊医院", max_length=70)
-    diagnosed = Date("确诊日期")
+    diagnosed = Date("确诊日期", expected=True)
     effect = Coded("最近一次治疗效果代码", values="GW2017.mental-effect")
     disturbances = Count("轻度滋事次数", unit="次", plausible=(0, 500))
     incidents = Count("肇事次数", unit="次", plausible=(0, 100))
@@ -43,7 +43,6 @@ class MentalDisorderCase(Record):
     rules = [
         not_before(diagnosed, onset),
         not_before(registered, diagnosed),
-        Rule("no-diagnosis-date", diagnosed, missing(diagnosed), "“确诊日期”应填写", severity="warning"),
     ]
     headline = "{disorder} 确诊于 {diagnosed} {hospital}"
     panel = table(registered, disorder, diagnosed, hospital, effect)

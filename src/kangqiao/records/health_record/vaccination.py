@@ -1,10 +1,11 @@
 """Immunization."""
 
 from kangqiao.standards import fhir as r4
-from kangqiao.standards.conditions import Rule, among, missing, not_before
+from kangqiao.standards.conditions import among, not_before
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Count, Date, Link, Moment, Quantity, Text
 from kangqiao.standards.panels import table
+from kangqiao.standards.quality import once
 
 
 class Vaccination(Record):
@@ -18,7 +19,7 @@ class Vaccination(Record):
     vaccine = Coded("疫苗产品代码", values="vaccine", named=True, required=True)
     dose_number = Count("接种剂次", unit="剂", plausible=(1, 10))
     vaccinated = Moment("接种日期时间", required=True)
-    lot = Text("疫苗批号", max_length=50)
+    lot = Text("疫苗批号", max_length=50, expected=True)
     trace_code = Text("疫苗追溯码", max_length=30)
     maker = Text("疫苗生产企业名称", max_length=100)
     expires = Date("疫苗有效期")
@@ -36,8 +37,8 @@ class Vaccination(Record):
     rules = [
         not_before(expires, vaccinated),
         not_before(next_due, vaccinated),
-        Rule("no-lot", lot, missing(lot), "“疫苗批号”应填写", severity="warning"),
     ]
+    stored = [once(vaccine, dose_number, lot)]
     headline = "{vaccine_name} 第 {dose_number} 剂 批号 {lot}"
     panel = table(vaccinated, vaccine, dose_number, lot, place)
     fhir = r4.resource(
@@ -70,7 +71,7 @@ class VaccineReaction(Record):
 
     vaccination = Link("预防接种业务主键", to=Vaccination)
     vaccine = Coded("疫苗产品代码", values="vaccine", named=True, required=True)
-    lot = Text("疫苗批号", max_length=50)
+    lot = Text("疫苗批号", max_length=50, expected=True)
     dose_number = Count("接种剂次", unit="剂", plausible=(1, 10))
     vaccinated = Moment("接种日期时间", required=True)
     began = Moment("反应发生日期时间", required=True)
@@ -90,7 +91,6 @@ class VaccineReaction(Record):
     rules = [
         not_before(began, vaccinated),
         not_before(reported, began),
-        Rule("no-lot", lot, missing(lot), "“疫苗批号”应填写", severity="warning"),
     ]
     headline = "{vaccine_name} {classification} {serious} {signs}"
     panel = table(began, vaccine, lot, classification, serious, outcome)

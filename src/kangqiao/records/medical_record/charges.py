@@ -29,6 +29,7 @@ class Charge(EncounterRecord):
 
     occurred = at(settled)
     rules = [not_less(total, self_paid, severity="warning")]
+    steady = True
     headline = "{payment} 总费用 {total} 元，个人承担 {self_paid} 元"
     panel = table(settled, payment, total, fund_paid, self_paid)
 

@@ -5,6 +5,7 @@ from kangqiao.standards.conditions import Rule, among, every, missing, not_befor
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Count, Flag, Moment, Money, Quantity, Text
 from kangqiao.standards.panels import table
+from kangqiao.standards.quality import fits_age, fits_sex, leads_to, named_right, needs, once
 
 INPATIENT = ("IMP", "ACUTE", "NONAC", "SS")
 """Classes of FHIR encounters (v3-ActCode) that are stays."""
@@ -24,6 +25,15 @@ class EncounterRecord(Record):
         note="1 门诊、2 急诊时“所属就诊”指门急诊就诊，3 住院时指住院",
     )
 
+    stored = [
+        leads_to(
+            encounter,
+            "outpatient-encounter",
+            "inpatient-stay",
+            message="“所属就诊业务主键”应指向已报送的门急诊就诊或住院",
+        )
+    ]
+
     class Meta(Record.Meta):
         abstract = True
 
@@ -39,9 +49,9 @@ class OutpatientEncounter(Record):
     visited = Moment("就诊日期时间", "DE06.00.062.00", required=True)
     ended = Moment("离院日期时间", note="急诊留观、抢救者必报")
     department_code = Text("科室代码", max_length=32, note="本机构科室代码")
-    department = Text("科室名称", "DE08.10.026.00", max_length=50)
+    department = Text("科室名称", "DE08.10.026.00", max_length=50, expected=True)
     first_visit = Coded("初诊标志代码", "DE06.00.196.00", values="DE06.00.196.00")
-    chief_complaint = Text("主诉", "DE04.01.119.00", max_length=1000)
+    chief_complaint = Text("主诉", "DE04.01.119.00", max_length=1000, expected=True)
     present_illness = Text("现病史", "DE02.10.071.00", max_length=4000)
     past_history = Text("既往史", "DE02.10.099.00", max_length=2000)
     has_allergy = Flag("过敏史标志", "DE02.10.023.00")
@@ -56,10 +66,12 @@ class OutpatientEncounter(Record):
     payment = Coded("医疗付费方式代码", "DE07.00.007.00", values="CV07.10.005")
 
     occurred = at(visited)
-    rules = [
-        not_before(ended, visited),
-        Rule("no-department", department, missing(department), "“科室名称”应填写", severity="warning"),
+    rules = [not_before(ended, visited)]
+    stored = [
+        needs("diagnosis", by="encounter", message="每次门急诊就诊应有诊断"),
+        once(visited, department, doctor, chief_complaint),
     ]
+    steady = True
     headline = "{kind} {department} {chief_complaint}"
     panel = table(visited, kind, department, chief_complaint, doctor)
     fhir = r4.resource(
@@ -141,6 +153,11 @@ class InpatientStay(Record):
             severity="warning",
         ),
     ]
+    stored = [
+        needs("diagnosis", by="encounter", message="每次住院应有诊断"),
+        once(admitted, admission_department),
+    ]
+    steady = True
     headline = "{admission_department} {admitted} 至 {discharged} {leaving}"
     panel = table(admitted, discharged, admission_department, days, leaving, total_cost)
     fhir = r4.resource(
@@ -187,6 +204,7 @@ class Diagnosis(EncounterRecord):
 
     occurred = at(diagnosed)
     rules = [not_before(diagnosed, onset)]
+    stored = [fits_sex(code), fits_age(code), named_right(code), once(role, code, tcm_disease, department, doctor)]
     headline = "{role} {code_name} {code}"
     panel = table(diagnosed, role, code, outcome, department)
     fhir = r4.resource(

@@ -6,6 +6,7 @@ from kangqiao.standards.conditions import Rule, every, missing, not_before, not_
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Date, Flag, Link, Moment, Quantity, Text
 from kangqiao.standards.panels import curve, table
+from kangqiao.standards.quality import livable, once
 
 LABORATORY_SECTIONS = ("LAB", "laboratory", "BG", "BLB", "CG", "CH", "HM", "IMM", "MB", "MCB", "MYC", "SR", "TX", "VR")
 """Sections of HL7 table 0074 that are laboratories, and the observation category."""
@@ -104,6 +105,8 @@ class LabReport(EncounterRecord):
         not_before(reported, sampled),
         Rule("no-subject", subject, every(missing(subject), missing(category)), "“检验项目组合名称”应填写", "warning"),
     ]
+    stored = [once(subject, specimen, sampled)]
+    steady = True
     headline = "{subject} {specimen} {conclusion}"
     panel = table(reported, subject, specimen, applying_department, reviewer)
     fhir = (
@@ -173,6 +176,7 @@ class LabResult(Record):
 
     occurred = at(reported)
     rules = [not_before(reported, sampled), not_less(high, low)]
+    stored = [livable(quantity, item=item), once(report, item, quantity, text)]
     headline = "{item_name} {quantity} {quantity_unit} {text} {abnormal}"
     panel = curve(quantity, over=reported, group=item, low=low, high=high)
     fhir = (
@@ -262,6 +266,7 @@ class ExamReport(EncounterRecord):
             severity="warning",
         ),
     ]
+    steady = True
     headline = "{item_name} {impression}"
     panel = table(reported, modality, item, impression, reviewer)
     fhir = r4.resource(

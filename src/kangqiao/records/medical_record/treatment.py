@@ -35,7 +35,7 @@ class Prescription(EncounterRecord):
     department = Text("处方开立科室名称", "DE08.10.026.00", max_length=50)
     diagnosis = Text("诊断名称", "DE05.01.025.00", max_length=500)
     doctor_number = Text("处方开立医师工号", max_length=32)
-    doctor = Text("处方开立医师签名", "DE02.01.039.00", max_length=50)
+    doctor = Text("处方开立医师签名", "DE02.01.039.00", max_length=50, expected=True)
     reviewer = Text("处方审核药剂师签名", "DE02.01.039.00", max_length=50)
     dispenser = Text("处方发药药剂师签名", "DE02.01.039.00", max_length=50)
     dispensed = Moment("发药日期时间")
@@ -48,10 +48,8 @@ class Prescription(EncounterRecord):
     note = Text("处方备注信息", "DE06.00.179.00", max_length=500)
 
     occurred = at(prescribed)
-    rules = [
-        not_before(dispensed, prescribed),
-        Rule("no-doctor", doctor, missing(doctor), "“处方开立医师签名”应填写", severity="warning"),
-    ]
+    rules = [not_before(dispensed, prescribed)]
+    steady = True
     headline = "{kind} {department} {diagnosis}"
     panel = table(prescribed, kind, department, diagnosis, doctor, amount)
     fhir = r4.resource(
@@ -86,7 +84,7 @@ class PrescriptionItem(Record):
     maker = Text("生产企业名称", max_length=100)
     dose = Quantity("药物使用次剂量", "DE08.50.023.00", plausible=(0, 100_000))
     frequency = Coded("药物使用频次代码", "DE06.00.133.00", values="CV06.00.228")
-    route = Coded("药物使用途径代码", "DE06.00.134.00", values="CV06.00.102")
+    route = Coded("药物使用途径代码", "DE06.00.134.00", values="CV06.00.102", expected=True)
     usage = Text("用药说明", max_length=500)
     days = Count("用药天数", unit="天", plausible=(1, 90))
     total_dose = Quantity("药物使用总剂量", "DE06.00.135.00", plausible=(0, 10_000_000))
@@ -98,9 +96,6 @@ class PrescriptionItem(Record):
     is_injection = Flag("注射剂标志")
 
     occurred = at(prescribed)
-    rules = [
-        Rule("no-route", route, missing(route), "“药物使用途径代码”应填写", severity="warning"),
-    ]
     headline = "{drug_name} {specification} {dose} {dose_unit} {frequency} {route}"
     panel = table(drug, specification, dose, frequency, route, days, quantity, amount)
     fhir = r4.resource(
@@ -194,7 +189,7 @@ class Operation(EncounterRecord):
     postoperative_diagnosis = Coded("术后诊断编码", "DE05.01.024.00", values="icd-10")
     anaesthesia = Coded("麻醉方法代码", "DE06.00.073.00", values="CV06.00.103")
     anaesthetist = Text("麻醉医师姓名", "DE02.01.039.00", max_length=50)
-    surgeon = Text("手术者姓名", "DE02.01.039.00", max_length=50)
+    surgeon = Text("手术者姓名", "DE02.01.039.00", max_length=50, expected=True)
     first_assistant = Text("Ⅰ助姓名", "DE02.01.039.00", max_length=50)
     second_assistant = Text("Ⅱ助姓名", "DE02.01.039.00", max_length=50)
     blood_loss = Quantity("出血量（mL）", "DE06.00.097.00", unit="mL", plausible=(0, 30_000))
@@ -210,7 +205,6 @@ class Operation(EncounterRecord):
     occurred = at(begun)
     rules = [
         not_before(ended, begun),
-        Rule("no-surgeon", surgeon, missing(surgeon), "“手术者姓名”应填写", severity="warning"),
         Rule(
             "reaction-without-blood",
             transfused,

@@ -1,0 +1,53 @@
+"""What the worker does for quality: measure when something new has been stored, and every night."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from contextlib import suppress
+
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from kangqiao.infra import configuration
+from kangqiao.infra.files import FileStore
+from kangqiao.intake.models import Batch
+from kangqiao.quality.models import Measurement
+from kangqiao.quality.services import measure
+from kangqiao.records.lake import LakeBusy
+from kangqiao.trust.actors import system_actor
+
+log = logging.getLogger(__name__)
+
+REST = 20
+"""A measurement that took so many seconds is followed by a pause this many times as long, at least."""
+QUIET = dt.timedelta(minutes=1)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="quality.measure", queue="quality", queueing_lock="quality.measure", lock="quality.measure")
+def measure_when_due(timestamp: int) -> None:
+    """Measure once batches have been stored since the last time, or a day has passed."""
+    settings = configuration.load()
+    try:
+        if is_due(dt.datetime.fromtimestamp(timestamp, dt.UTC)):
+            with suppress(LakeBusy):
+                measure(home=settings.home, store=FileStore(settings.archive_url), actor=system_actor("quality"))
+    finally:
+        connection.close()
+
+
+def is_due(now: dt.datetime) -> bool:
+    """Return whether there is something to measure and the machine has had a rest since the last time."""
+    last = Measurement.objects.order_by("-started_at").first()
+    stored = Batch.objects.exclude(receipt=None).order_by("-finished_at").values_list("finished_at", flat=True).first()
+    if stored is None or Batch.objects.filter(receipt=None).exists():
+        return False
+    if last is None:
+        return True
+    took = last.finished_at - last.started_at
+    return now > last.finished_at + max(QUIET, REST * took) and (stored > last.started_at or now > _next_night(last))
+
+
+def _next_night(last: Measurement) -> dt.datetime:
+    return last.started_at + dt.timedelta(days=1)

@@ -1,0 +1,168 @@
+"""Judging what is stored: every row-wise and stored rule of a data set in one pass over the lake.
+
+Each rule becomes two bits of a row, *assessed* and *failed*; rows are counted by institution, day and bits, and the
+few combinations there are say everything: counts by rule and month, failures by rule and day. The ids of the newest
+failing rows are kept as examples.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import duckdb
+
+from kangqiao.quality.catalogue import QualityRule, Stage, cells_of, rules_of
+from kangqiao.standards.data_set import DataSet, data_sets
+from kangqiao.standards.quality import Dimension, FitsAge, FitsSex
+
+EXAMPLES = 200
+"""Failing rows kept for each institution and rule."""
+
+BITS = 62
+"""How many rules one BIGINT of bits holds."""
+
+TABLES = """
+    CREATE OR REPLACE TEMPORARY TABLE volume
+        (institution_id INTEGER, data_set VARCHAR, day DATE, rows BIGINT, failed BIGINT, refused BIGINT);
+    CREATE OR REPLACE TEMPORARY TABLE standing
+        (institution_id INTEGER, data_set VARCHAR, dimension VARCHAR, month DATE, assessed BIGINT, failed BIGINT);
+    CREATE OR REPLACE TEMPORARY TABLE measure
+        (institution_id INTEGER, data_set VARCHAR, rule VARCHAR, month DATE, assessed BIGINT, failed BIGINT);
+    CREATE OR REPLACE TEMPORARY TABLE failed_day
+        (institution_id INTEGER, data_set VARCHAR, rule VARCHAR, day DATE, failed BIGINT);
+    CREATE OR REPLACE TEMPORARY TABLE example
+        (institution_id INTEGER, data_set VARCHAR, rule VARCHAR, day DATE, record_id UUID, batch_id UUID,
+         row_number BIGINT, source_key VARCHAR);
+"""
+"""What a measurement fills, named and shaped as the tables of ``quality.models``."""
+
+
+def judge(session: duckdb.DuckDBPyConnection, word: str) -> None:
+    """Fill the tables of a measurement with one data set's rows."""
+    data_set, rules = data_sets()[word], judged_rules(word)
+    session.execute(f"CREATE OR REPLACE TEMPORARY TABLE judged AS {judged_sql(data_set, rules)}")
+    groups = range(len(range(0, len(rules), BITS)))
+    masks = ", ".join(f"assessed_{group}, failed_{group}" for group in groups)
+    session.execute(
+        f"CREATE OR REPLACE TEMPORARY TABLE combination AS"
+        f" SELECT institution_id, day, {masks}, count(*) AS rows FROM judged GROUP BY ALL"
+    )
+    failed = " OR ".join(f"failed_{group} <> 0" for group in groups)
+    session.execute(
+        f"""INSERT INTO volume
+            SELECT institution_id, '{word}', day, sum(rows), coalesce(sum(rows) FILTER ({failed}), 0), 0
+            FROM combination GROUP BY institution_id, day"""
+    )
+    for dimension in Dimension:
+        _stand(session, word, rules, dimension)
+    for group in groups:
+        _count(session, word, rules[group * BITS : (group + 1) * BITS], group)
+
+
+def judged_rules(word: str) -> list[QualityRule]:
+    """Return the rules that are decided over stored rows, in the order of their bits."""
+    return [rule for rule in rules_of(word) if rule.stage in (Stage.ROW, Stage.STORED)]
+
+
+def judged_sql(data_set: type[DataSet], rules: Sequence[QualityRule]) -> str:
+    """Return the query that gives each valid row its bits: institution, day, masks, and its id where it fails."""
+    joins: list[str] = []
+    decisions: list[tuple[str, str]] = []
+    for place, rule in enumerate(rules):
+        if rule.stored is None:
+            decisions.append(_row_decision(rule))
+            continue
+        compiled = rule.stored.compile(data_set, f"j{place}")
+        joins += compiled.joins
+        decisions.append((compiled.assessed, compiled.failed))
+    if any(isinstance(rule.stored, FitsSex | FitsAge) for rule in rules):
+        joins.append("LEFT JOIN patient ON patient.id = t.patient_id")
+    masks = []
+    for start in range(0, len(rules), BITS):
+        group = decisions[start : start + BITS]
+        assessed = _bits([one for one, _ in group])
+        failed = _bits([other if one == "TRUE" else f"({one}) AND ({other})" for one, other in group])
+        masks.append(f"{assessed} AS assessed_{start // BITS}, {failed} AS failed_{start // BITS}")
+    any_failed = " OR ".join(f"failed_{start // BITS} <> 0" for start in range(0, len(rules), BITS))
+    return f"""
+        SELECT institution_id, day, {", ".join(f"assessed_{g}, failed_{g}" for g in range(len(masks)))},
+            CASE WHEN {any_failed} THEN id END AS id
+        FROM (SELECT t.institution_id, t.day, t.id, {", ".join(masks)}
+            FROM (SELECT *{_cells(data_set, rules)} FROM {data_set.table()} WHERE NOT voided) AS t {" ".join(joins)})"""
+
+
+def _row_decision(rule: QualityRule) -> tuple[str, str]:
+    assert rule.check is not None
+    if rule.check.word == "range":
+        return f't."{rule.column}" IS NOT NULL', _qualified(rule.check.sql)
+    if rule.check.word == "uncoded":
+        return f't."{rule.column}_name" IS NOT NULL', _qualified(rule.check.sql)
+    return "TRUE", _qualified(rule.check.sql)
+
+
+def _qualified(text: str) -> str:
+    """Let the columns of a check be those of the row, whatever is joined to it."""
+    return re.sub(r'(?<![.\w])"(\w+)"', r't."\1"', text)
+
+
+def _cells(data_set: type[DataSet], rules: Sequence[QualityRule]) -> str:
+    """Name values as the text cells that checks ask whether they are filled."""
+    kept = {field.name for field in data_set.elements()}
+    wanted = {name for rule in rules if rule.check for name in cells_of(rule.check)} & kept
+    return "".join(f', "{name}" AS r_{name}' for name in sorted(wanted))
+
+
+def _bits(conditions: Sequence[str]) -> str:
+    always = sum(1 << bit for bit, condition in enumerate(conditions) if condition == "TRUE")
+    terms = [
+        f"CASE WHEN {condition} THEN {1 << bit}::BIGINT ELSE 0 END"
+        for bit, condition in enumerate(conditions)
+        if condition != "TRUE"
+    ]
+    return "(" + " | ".join([f"{always}::BIGINT", *terms]) + ")"
+
+
+def _stand(session: duckdb.DuckDBPyConnection, word: str, rules: Sequence[QualityRule], dimension: Dimension) -> None:
+    """Count the rows that any rule of a dimension assesses, or fails."""
+    bits: dict[int, int] = {}
+    for place, rule in enumerate(rules):
+        if rule.dimension == dimension:
+            group, bit = divmod(place, BITS)
+            bits[group] = bits.get(group, 0) | 1 << bit
+    if not bits:
+        return
+    assessed, failed = (
+        " OR ".join(f"{name}_{group} & {mask}::BIGINT <> 0" for group, mask in bits.items())
+        for name in ("assessed", "failed")
+    )
+    session.execute(
+        f"""INSERT INTO standing
+            SELECT institution_id, '{word}', '{dimension}', date_trunc('month', day)::DATE, sum(rows),
+                coalesce(sum(rows) FILTER ({failed}), 0)
+            FROM combination WHERE {assessed} GROUP BY ALL"""
+    )
+
+
+def _count(session: duckdb.DuckDBPyConnection, word: str, rules: Sequence[QualityRule], group: int) -> None:
+    names = ", ".join(f"({1 << bit}::BIGINT, '{rule.word}')" for bit, rule in enumerate(rules))
+    session.execute(f"CREATE OR REPLACE TEMPORARY TABLE rule AS SELECT * FROM (VALUES {names}) AS v(bit, word)")
+    session.execute(
+        f"""INSERT INTO measure
+            SELECT institution_id, '{word}', word, month, sum(rows) FILTER (assessed & bit <> 0),
+                coalesce(sum(rows) FILTER (failed & bit <> 0), 0)
+            FROM (SELECT institution_id, date_trunc('month', day)::DATE AS month, assessed_{group} AS assessed,
+                    failed_{group} AS failed, sum(rows) AS rows FROM combination GROUP BY ALL), rule
+            WHERE assessed & bit <> 0 GROUP BY institution_id, word, month"""
+    )
+    session.execute(
+        f"""INSERT INTO failed_day
+            SELECT institution_id, '{word}', word, day, sum(rows) FROM combination, rule
+            WHERE failed_{group} & bit <> 0 GROUP BY institution_id, word, day"""
+    )
+    session.execute(
+        f"""INSERT INTO example (institution_id, data_set, rule, day, record_id)
+            SELECT institution_id, '{word}', word, kept.day, kept.id
+            FROM (SELECT institution_id, word, unnest(max({{'day': day, 'id': id}}, {EXAMPLES})) AS kept
+                FROM judged, rule WHERE failed_{group} & bit <> 0 GROUP BY institution_id, word)"""
+    )

@@ -1,0 +1,343 @@
+"""Data quality: its dimensions, and rules over what is stored, declared beside the data set.
+
+A :class:`~kangqiao.standards.conditions.Rule` decides one row by itself, at the gate. A :class:`StoredRule` needs more
+than the row: other rows, the patient, limits of what can be true. It is declared in a class's ``stored``::
+
+    stored = [needs("diagnosis", by="encounter", message="每次就诊应有诊断"), once(visited, department)]
+
+and compiles to DuckDB over the columnar copy of the tables (``records.lake``). There a row is ``t``, its patient is
+``patient`` (sex, birth_date), every data set is a table with its name in PostgreSQL, and ``refused`` has what was
+sent and is not stored (data_set, institution_id, source_key, links: column → key). What every data set owes needs no
+declaration: links must lead somewhere (:class:`LeadsSomewhere`), rows must come in time.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from kangqiao.standards.checks import Check
+from kangqiao.standards.conditions import Condition, Every, LaterBy, Missing, Rule
+from kangqiao.standards.data_set import DataSet, data_sets
+from kangqiao.standards.fields import Link
+from kangqiao.standards.limits import FEMALE, MALE, diagnosis_limits, laboratory_limits
+from kangqiao.standards.value_sets import ValueSet
+
+
+class Dimension(StrEnum):
+    """What a rule measures; ``title`` is its Chinese name."""
+
+    title: str
+
+    COMPLETENESS = "completeness", "完整性"
+    VALIDITY = "validity", "规范性"
+    CONSISTENCY = "consistency", "一致性"
+    TIMELINESS = "timeliness", "及时性"
+    UNIQUENESS = "uniqueness", "唯一性"
+    LINKAGE = "linkage", "关联性"
+    STABILITY = "stability", "稳定性"
+
+    def __new__(cls, word: str, title: str) -> Dimension:
+        member = str.__new__(cls, word)
+        member._value_, member.title = word, title
+        return member
+
+
+OF_WORD = {
+    "required": Dimension.COMPLETENESS,
+    "expected": Dimension.COMPLETENESS,
+    "format": Dimension.VALIDITY,
+    "length": Dimension.VALIDITY,
+    "value-set": Dimension.VALIDITY,
+    "name": Dimension.VALIDITY,
+    "uncoded": Dimension.VALIDITY,
+    "retired": Dimension.VALIDITY,
+    "institution": Dimension.VALIDITY,
+    "unreadable-line": Dimension.VALIDITY,
+    "repeated": Dimension.UNIQUENESS,
+}
+"""Checks that every field can have; all else is a relation between fields."""
+
+
+def dimension_of(check: Check, rule: Rule | None) -> Dimension:
+    """Return what a check of the gate measures; ``rule`` is the relation it was derived from, if any."""
+    if rule is None:
+        return OF_WORD.get(check.word, Dimension.CONSISTENCY)
+    if any(isinstance(part, LaterBy) for part in _parts(rule.violated)):
+        return Dimension.TIMELINESS
+    if any(isinstance(part, Missing) and part.field is rule.field for part in _parts(rule.violated)):
+        return Dimension.COMPLETENESS
+    return Dimension.CONSISTENCY
+
+
+def _parts(condition: Condition) -> Iterator[Condition]:
+    if isinstance(condition, Every):
+        for part in condition.parts:
+            yield from _parts(part)
+    else:
+        yield condition
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A stored rule as DuckDB reads it: joins to add to ``FROM … AS t``, and two conditions over the joined row.
+
+    ``alias`` names what the rule joins; it is unique in the statement.
+    """
+
+    joins: tuple[str, ...]
+    assessed: str
+    failed: str
+
+
+class StoredRule(ABC):
+    """A rule over what is stored. ``field`` is where the finding is reported, ``message`` says what is expected."""
+
+    word: str
+    field: Any
+    message: str
+    dimension: Dimension
+    severity: str = "error"
+
+    @abstractmethod
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        """Return the rule over rows of a data set."""
+
+
+@dataclass(frozen=True)
+class LeadsSomewhere(StoredRule):
+    """The row a key points to was sent by the same institution, in one of the data sets ``to``, and is not void.
+
+    A row that was sent and refused is found wanting by itself; those that point to it are not blamed for it.
+    """
+
+    field: Any
+    to: tuple[str, ...]
+    message: str
+    word: str = "orphan"
+    dimension: Dimension = Dimension.LINKAGE
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        named = " UNION ALL ".join(
+            f"SELECT institution_id, source_key FROM {data_sets()[word].table()} WHERE NOT voided" for word in self.to
+        )
+        listed = ", ".join(f"'{word}'" for word in self.to)
+        named += (
+            " UNION ALL SELECT institution_id, source_key FROM refused"
+            f" WHERE data_set IN ({listed}) AND source_key IS NOT NULL"
+        )
+        named = f"SELECT DISTINCT institution_id, source_key FROM ({named})"
+        column = f't."{self.field.name}"'
+        join = (
+            f"LEFT JOIN ({named}) AS {alias}"
+            f" ON {alias}.institution_id = t.institution_id AND {alias}.source_key = {column}"
+        )
+        return Compiled((join,), f"{column} IS NOT NULL", f"{alias}.source_key IS NULL")
+
+
+@dataclass(frozen=True)
+class Needs(StoredRule):
+    """At least one row of another data set names this row by its key in the column ``by``; refused ones count, too."""
+
+    other: str
+    by: str
+    message: str
+    field: Any = None
+    word: str = "lacking"
+    dimension: Dimension = Dimension.LINKAGE
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        named = (
+            f'SELECT DISTINCT institution_id, named FROM (SELECT institution_id, "{self.by}" AS named'
+            f" FROM {data_sets()[self.other].table()} WHERE NOT voided"
+            f" UNION ALL SELECT institution_id, links['{self.by}'] FROM refused WHERE data_set = '{self.other}')"
+            " WHERE named IS NOT NULL"
+        )
+        join = (
+            f"LEFT JOIN ({named}) AS {alias}"
+            f" ON {alias}.institution_id = t.institution_id AND {alias}.named = t.source_key"
+        )
+        return Compiled((join,), "TRUE", f"{alias}.named IS NULL")
+
+
+@dataclass(frozen=True)
+class Once(StoredRule):
+    """An event is stored once: no two rows of a patient agree in all of ``fields`` (and in where and when)."""
+
+    fields: tuple[Any, ...]
+    message: str = "同一事件只应报送一次：内容相同、业务主键不同的行是重复录入"
+    word: str = "double"
+    dimension: Dimension = Dimension.UNIQUENESS
+
+    @property
+    def field(self) -> Any:  # type: ignore[override]
+        return self.fields[0]
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        names = ["institution_id", "patient_id", "occurred_at"]
+        for field in self.fields:
+            names += [field.name, *(name for name, _ in field.companions())]
+        digest = "hash(" + ", ".join(f'"{name}"' for name in names) + ")"
+        repeated = (
+            f"SELECT digest, min(id) AS first FROM (SELECT {digest} AS digest, id FROM {data_set.table()}"
+            " WHERE NOT voided) GROUP BY digest HAVING count(*) > 1"
+        )
+        of_row = "hash(" + ", ".join(f't."{name}"' for name in names) + ")"
+        return Compiled(
+            (f"LEFT JOIN ({repeated}) AS {alias} ON {alias}.digest = {of_row}",),
+            "TRUE",
+            f"coalesce({alias}.first <> t.id, FALSE)",
+        )
+
+
+@dataclass(frozen=True)
+class FitsSex(StoredRule):
+    """A diagnosis that only one sex can have belongs to a patient of that sex (``limits/diagnosis.csv``)."""
+
+    field: Any
+    message: str = "诊断应与患者性别相符"
+    word: str = "other-sex"
+    dimension: Dimension = Dimension.CONSISTENCY
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        category = f't."{self.field.name}"[:3]'
+        of_sex = {
+            sex: " OR ".join(_within(category, limit) for limit in diagnosis_limits() if limit.sex == sex)
+            for sex in (MALE, FEMALE)
+        }
+        return Compiled(
+            (),
+            f"coalesce(patient.sex IN ('{MALE}', '{FEMALE}') AND ({of_sex[MALE]} OR {of_sex[FEMALE]}), FALSE)",
+            f"(patient.sex = '{FEMALE}' AND ({of_sex[MALE]}) OR patient.sex = '{MALE}' AND ({of_sex[FEMALE]}))",
+        )
+
+
+@dataclass(frozen=True)
+class FitsAge(StoredRule):
+    """A diagnosis that needs an age belongs to a patient who had it when it was made (``limits/diagnosis.csv``)."""
+
+    field: Any
+    message: str = "诊断应与患者年龄相符"
+    word: str = "other-age"
+    dimension: Dimension = Dimension.CONSISTENCY
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        category = f't."{self.field.name}"[:3]'
+        age = "(t.day - patient.birth_date) / 365.25"
+        aged = [limit for limit in diagnosis_limits() if limit.min_age is not None or limit.max_age is not None]
+        outside = " OR ".join(
+            f"({_within(category, limit)} AND {age} NOT BETWEEN {limit.min_age or 0} AND {limit.max_age or 130})"
+            for limit in aged
+        )
+        listed = " OR ".join(_within(category, limit) for limit in aged)
+        return Compiled((), f"coalesce(patient.birth_date IS NOT NULL AND ({listed}), FALSE)", f"({outside})")
+
+
+def _within(category: str, limit: Any) -> str:
+    return f"{category} BETWEEN '{limit.first}' AND '{limit.last}'"
+
+
+@dataclass(frozen=True)
+class Livable(StoredRule):
+    """A laboratory value in the unit the table names lies where a living person can be (``limits/laboratory.csv``)."""
+
+    field: Any
+    item: Any
+    message: str = "检验结果应在人体可能的范围内，请核对数值与单位"
+    word: str = "not-alive"
+    dimension: Dimension = Dimension.CONSISTENCY
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        rows = ", ".join(
+            f"('{limit.item}', '{unit}', {limit.low}, {limit.high})"
+            for limit in laboratory_limits()
+            for unit in limit.units
+        )
+        join = (
+            f"LEFT JOIN (VALUES {rows}) AS {alias}(item, unit, low, high)"
+            f' ON {alias}.item = t."{self.item.name}" AND {alias}.unit = coalesce(t."{self.field.name}_unit", \'\')'
+        )
+        quantity = f't."{self.field.name}"'
+        return Compiled(
+            (join,),
+            f"({quantity} IS NOT NULL AND {alias}.item IS NOT NULL)",
+            f"{quantity} NOT BETWEEN {alias}.low AND {alias}.high",
+        )
+
+
+@dataclass(frozen=True)
+class NamedRight(StoredRule):
+    """The wording beside a code of an open vocabulary is not the name of another code."""
+
+    field: Any
+    message: str = "编码与名称应指同一内容"
+    word: str = "name-of-another"
+    dimension: Dimension = Dimension.VALIDITY
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        code, name = f't."{self.field.name}"', f't."{self.field.name}_name"'
+        known: ValueSet = self.field.value_set
+        pairs = [
+            (wording.replace("'", "''"), each.code)
+            for each in known.codes.values()
+            for wording in (each.name, *each.aliases)
+        ]
+        names = ", ".join(f"('{wording}', '{one}')" for wording, one in pairs)
+        join = (
+            f"LEFT JOIN (SELECT name, list(code) AS codes FROM (VALUES {names}) AS named(name, code) GROUP BY name)"
+            f" AS {alias} ON {alias}.name = {name}"
+        )
+        return Compiled(
+            (join,),
+            f"({code} IS NOT NULL AND {alias}.name IS NOT NULL)",
+            f"NOT list_contains({alias}.codes, {code})",
+        )
+
+
+def needs(other: str, *, by: str, message: str) -> StoredRule:
+    """A row of ``other`` (the word of a data set) names this row in its column ``by``."""
+    return Needs(other=other, by=by, message=message)
+
+
+def once(*fields: Any) -> StoredRule:
+    """No two rows of a patient at an institution, at the same time, agree in all of these fields."""
+    return Once(fields)
+
+
+def fits_sex(field: Any) -> StoredRule:
+    """The diagnosis fits the patient's sex."""
+    return FitsSex(field)
+
+
+def fits_age(field: Any) -> StoredRule:
+    """The diagnosis fits the patient's age."""
+    return FitsAge(field)
+
+
+def livable(field: Any, *, item: Any) -> StoredRule:
+    """A living person can have this value of the item."""
+    return Livable(field, item)
+
+
+def named_right(field: Any) -> StoredRule:
+    """The name is not that of another code."""
+    return NamedRight(field)
+
+
+def leads_to(field: Any, *to: str, message: str) -> StoredRule:
+    """The key in ``field`` is that of a row in one of the data sets ``to`` (their words)."""
+    return LeadsSomewhere(field, to, message)
+
+
+def stored_rules_of(data_set: type[DataSet]) -> Sequence[StoredRule]:
+    """Return the rules over stored rows of a data set: one for each link, then those that its classes declare."""
+    links = [
+        LeadsSomewhere(field, (field.to.word,), f"“{field.title}”应指向已报送的{field.to.title}")  # type: ignore[attr-defined]
+        for field in data_set.elements()
+        if isinstance(field, Link)
+    ]
+    declared = [rule for one in reversed(data_set.__mro__) for rule in vars(one).get("stored", ())]
+    return [*links, *declared]
