@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kangqiao.standards.quality import Dimension
-
-FORMULA = "得分 = 各可评价维度得分的平均；维度得分 = 100 ×（1 − 不合格行数 ÷ 应评价行数）；没有应评价的行时不可评价，不计入平均"
+FORMULA = (
+    "得分 = 各可评价维度得分的平均；维度得分 = 100 ×（1 − 不合格行数 ÷ 应评价行数）；"
+    "没有应评价的行时不可评价，不计入平均"
+)
 """Shown wherever a score is."""
 
 NOT_ASSESSABLE = "不可评价"
@@ -42,6 +43,3 @@ def ranks(scores: dict[object, float | None]) -> dict[object, int | None]:
     """Return each one's place: the best is 1, equal scores share a place, those without a score have none."""
     ordered = sorted((score for score in scores.values() if score is not None), reverse=True)
     return {key: None if score is None else ordered.index(score) + 1 for key, score in scores.items()}
-
-
-DIMENSIONS = tuple(Dimension)
