@@ -22,11 +22,12 @@ from kangqiao.intake.services import process_batch, submit_parcel
 from kangqiao.records.medical_record.models import VitalSigns
 from kangqiao.records.models import FormerVersion
 from kangqiao.records.population.models import PatientRegistration
+from kangqiao.standards import imported_codes
 from kangqiao.trust.actors import Actor, ActorKind, system_actor
 from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.models import AuditEntry
 from kangqiao.trust.permissions import Role, permissions_of
-from parcels import CLINIC, STRANGER, register_institutions, registration, vital_signs, write_parcel
+from parcels import CLINIC, HOSPITAL, STRANGER, register_institutions, registration, vital_signs, write_parcel
 
 
 @pytest.fixture
@@ -474,3 +475,44 @@ def _packed(parcel, suffix):
     content = plain.getvalue()
     target.write_bytes(zstandard.compress(content) if suffix == ".tar.zst" else content)
     return target
+
+
+def test_a_finding_says_which_code_was_probably_meant_but_repeats_no_other_text(send):
+    slips = {"P1": "1", "P2": "1", "P3": "身份证", "P4": "岩香"}
+    rows = [registration(number, document_type=code) for number, code in slips.items()]
+    batch = send({"patient-registration": rows}, number="slips")
+    (finding,) = [each for each in batch.receipt["data_sets"][0]["findings"] if each["word"] == "value-set"]
+    assert finding["rows"] == 4
+    assert finding["hints"] == [
+        "“1”缺前导零，应为“01”（居民身份证）",
+        "“身份证”是名称，应填代码“01”（居民身份证）",
+    ]
+
+
+def test_a_code_out_of_use_is_stored_with_a_warning_that_names_its_successor(send):
+    batch = send({"patient-registration": [registration(education="50")]}, number="retired")
+    (finding,) = batch.receipt["data_sets"][0]["findings"]
+    assert (finding["word"], finding["severity"]) == ("retired", "warning")
+    assert finding["hints"] == ["“50”（技工学校）自 2007-03-01 起停用，改用“40”（中等职业教育）"]
+    assert PatientRegistration.objects.get().education == "50"
+
+
+def test_a_diagnosis_outside_the_imported_terminology_is_stored_with_a_warning(send, tmp_path, monkeypatch):
+    diagnosis = {
+        "institution_code": HOSPITAL,
+        "patient_number": "P1",
+        "revised_at": "2026-02-01 09:05:00",
+        "diagnosed": "2026-02-01 09:00:00",
+        "code_name": "高血压",
+        "role": "1",
+    }
+    rows = [diagnosis | {"source_key": code, "code": code} for code in ("I10.x00x002", "I10.x00x999")]
+    parcel = {"patient-registration": [registration()], "diagnosis": rows}
+    assert send(parcel, number="before").receipt["totals"]["warned"] == 0
+    monkeypatch.setattr(imported_codes.place, "folder", tmp_path / "terminology")
+    imported_codes.publish("icd-10", ["I10.x00x002"])
+    batch = send(parcel | {"diagnosis": [row | {"revised_at": "2026-02-02 09:05:00"} for row in rows]}, number="after")
+    findings = {part["data_set"]: part["findings"] for part in batch.receipt["data_sets"]}
+    assert [(each["word"], each["severity"], each["rows"]) for each in findings["diagnosis"]] == [
+        ("unlisted", "warning", 1)
+    ]

@@ -171,6 +171,14 @@ def test_cells_at_fault_are_coloured_and_every_cell_is_text(send, refused):
     assert {width.number_format for width in widths} == {"@"}
 
 
+def test_a_slip_with_a_code_is_answered_with_the_code_that_was_meant(send, refused):
+    batch = send({"patient-registration": [registration("P1", document_type="1"), registration("P2", sex="岩香")]})
+    sheet = openpyxl.load_workbook(refused(batch))["患者基本信息"]
+    said = [row[1] for row in sheet.iter_rows(min_row=3, values_only=True)]
+    assert said[0].endswith("内的代码；“1”缺前导零，应为“01”（居民身份证）")
+    assert said[1].endswith("内的代码")
+
+
 def test_the_notes_say_which_batch_it_was(send, refused):
     batch = send(BAD, number="六月/一")
     said = dict(row[:2] for row in openpyxl.load_workbook(refused(batch))["说明"].iter_rows(values_only=True))

@@ -3,16 +3,21 @@
 import datetime as dt
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kangqiao.formats.tabular import TableFile, TableFormat
 from kangqiao.intake.gate import Gate, check_file
-from kangqiao.standards.data_set import data_sets
+from kangqiao.standards import imported_codes, value_sets
+from kangqiao.standards.checks import _retirement
+from kangqiao.standards.data_set import at, data_sets
 from kangqiao.standards.fields import Coded, Codes, Count, Date, Flag, Link, Moment, Money, Quantity, Text
 from kangqiao.standards.validation import check_row, failed_checks, mask_columns
+from kangqiao.standards.value_sets import Code, ValueSet
 
 RECEIVED = dt.datetime(2026, 6, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 NOISE = [
@@ -95,6 +100,17 @@ def _rows(data_set):
     return st.lists(row, min_size=1, max_size=12)
 
 
+@pytest.fixture
+def half_imported(tmp_path_factory):
+    """Editions that hold every other code of the sets whose codes are imported."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(imported_codes.place, "folder", tmp_path_factory.mktemp("terminology"))
+        for identifier in value_sets.imported_ones():
+            imported_codes.publish(identifier, list(value_sets.load(identifier).codes)[::2])
+        yield
+
+
+@pytest.mark.usefixtures("half_imported")
 @pytest.mark.parametrize("word", sorted(data_sets()))
 def test_file_and_row_get_the_same_verdict(word, tmp_path_factory):
     data_set = data_sets()[word]
@@ -111,6 +127,36 @@ def test_file_and_row_get_the_same_verdict(word, tmp_path_factory):
 
     compare()
     gate.close()
+
+
+ENDED = {"1": None, "2": dt.date(2024, 3, 31), "3": dt.date(2025, 12, 31)}
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.none() | st.lists(st.sampled_from([*ENDED, "?"]), min_size=1, max_size=3),
+    st.none()
+    | st.sampled_from(
+        [dt.datetime(2024, 3, 31, 15, 59, tzinfo=dt.UTC), dt.datetime(2024, 3, 31, 16, tzinfo=dt.UTC), RECEIVED]
+    ),
+)
+def test_both_renderings_find_the_same_choices_out_of_use(codes, happened_at):
+    chosen = Codes("选择", values="test")
+    chosen.name = "chosen"
+    happened = Moment("时间")
+    happened.name = "happened"
+    known = ValueSet(
+        "test", "试验", ("1",), "", True, None, {code: Code(code, code, valid_to=end) for code, end in ENDED.items()}
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(value_sets, "load", lambda _: known)
+        (check,) = _retirement(SimpleNamespace(occurred=at(happened)), chosen)
+    with duckdb.connect() as session:
+        session.execute("SET TimeZone = 'Asia/Shanghai'")
+        found = session.execute(
+            f"SELECT {check.sql} FROM (SELECT ?::VARCHAR[] AS chosen, ?::TIMESTAMPTZ AS happened)", [codes, happened_at]
+        ).fetchone()
+    assert found == (check.fails({}, {"chosen": codes, "happened": happened_at}),)
 
 
 def _in_duckdb(session, data_set, rows, folder: Path):

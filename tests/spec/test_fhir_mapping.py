@@ -603,3 +603,10 @@ def test_a_name_comes_from_the_reference_or_from_who_came_along():
     assert cells(shown, "diagnosis")["doctor"] == "赵"
     assert cells(shown, "diagnosis", doctor)["doctor"] == "赵医生"
     assert "doctor" not in cells(condition(recorder={"reference": "Practitioner/d9"}), "diagnosis")
+
+
+def test_a_slip_with_a_code_is_answered_with_the_code_that_was_meant() -> None:
+    (message,) = [
+        message for message, path in errors(condition(code=text("高血压", "http://hl7.org/fhir/sid/icd-10|i10")))
+    ]
+    assert message.endswith("；“i10”字母应大写，应为“I10”（特发性（原发性）高血压）")

@@ -95,3 +95,5 @@ def _show(receipt: dict[str, Any]) -> None:
             if finding["severity"] == "error":
                 places = "、".join(map(str, finding["examples"]))
                 console.print(f"✗ {part['title']}：{finding['message']}（{finding['rows']} 行，如第 {places} 行）")
+                for hint in finding.get("hints", ()):
+                    console.print(f"　{hint}")

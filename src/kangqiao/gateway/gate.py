@@ -8,6 +8,7 @@ from typing import Any
 
 from kangqiao.formats.fhir.mapping import Mapped, Problem, Row
 from kangqiao.standards.checks import Check
+from kangqiao.standards.code_traps import cell_hints
 from kangqiao.standards.data_set import DataSet
 from kangqiao.standards.validation import check_row
 
@@ -17,6 +18,8 @@ _ISSUE_TYPES = {
     "range": "value",
     "length": "too-long",
     "value-set": "code-invalid",
+    "retired": "code-invalid",
+    "unlisted": "code-invalid",
     "name": "code-invalid",
     "uncoded": "code-invalid",
     "future": "business-rule",
@@ -60,6 +63,7 @@ def _problems(row: Row, failed: tuple[Check, ...]) -> list[Problem]:
         message = check.message
         if check.word == "required" and check.column in partial:
             message = f"“{_title(row, check.column)}”只精确到{_precision(partial.pop(check.column)[1])}，入库须精确到日"
+        message = "；".join((message, *_hints(row, check)))
         code = _ISSUE_TYPES.get(check.word, "invariant")
         element = f"{row.data_set.word}.{check.column}"
         found.append(Problem(check.severity, code, message, declared.path_of(check.column), element))
@@ -68,6 +72,14 @@ def _problems(row: Row, failed: tuple[Check, ...]) -> list[Problem]:
         element = f"{row.data_set.word}.{column}"
         found.append(Problem("warning", "value", message, f"{declared.type}.{path.lstrip('.^')}", element))
     return found
+
+
+def _hints(row: Row, check: Check) -> list[str]:
+    """Return what was probably meant by a code that is refused or out of use."""
+    text = row.cells.get(check.column)
+    if not text or check.word not in ("value-set", "retired"):
+        return []
+    return cell_hints(row.data_set.element(check.column), text)
 
 
 def _title(row: Row, column: str) -> str:

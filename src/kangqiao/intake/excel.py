@@ -26,8 +26,10 @@ from kangqiao.infra.files import FileStore
 from kangqiao.intake.models import Batch, Part
 from kangqiao.intake.queries import Row, refused_stream
 from kangqiao.registry.models import Institution
+from kangqiao.standards.code_traps import cell_hints
 from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.documents import header_comment, header_fill
+from kangqiao.standards.fields import Coded, Codes
 from kangqiao.trust.actors import Actor
 
 LEADING = {"row_number": "行号", "findings": "问题"}
@@ -71,13 +73,31 @@ def titles_of(data_set: type[DataSet]) -> dict[str, str]:
     return {element.name: element.title for element in data_set.wire()}
 
 
-def problems(titles: Mapping[str, str], findings: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the findings of a refused row as (column, what to say of it), the column's title in front."""
+def problems(
+    data_set: type[DataSet], findings: Iterable[str], cells: Mapping[str, str | None]
+) -> list[tuple[str, str]]:
+    """Return the findings of a refused row as (column, what to say of it), the column's title in front.
+
+    ``cells`` are the row's texts by column: where a code was probably meant, it is named.
+    """
+    titles = titles_of(data_set)
     found = [finding.partition("|")[::2] for finding in findings]
     return [
-        (column, message if message.startswith("“") else f"“{titles.get(column, column)}”：{message}")
+        (
+            column,
+            (message if message.startswith("“") else f"“{titles.get(column, column)}”：{message}")
+            + "".join(f"；{hint}" for hint in _refusal_hints(data_set, column, cells.get(column))),
+        )
         for column, message in found
     ]
+
+
+def _refusal_hints(data_set: type[DataSet], column: str, text: str | None) -> list[str]:
+    """Return hints for a cell at fault; a code that is merely out of use is no reason to refuse a row."""
+    field = next((each for each in data_set.elements() if each.name == column), None)
+    if field is None or not text or not isinstance(field, Coded | Codes):
+        return []
+    return [] if all(map(field.value_set.accepts, text.split("|"))) else cell_hints(field, text.strip(" "))
 
 
 class _Styles(NamedTuple):
@@ -119,9 +139,8 @@ def _write_head(sheet: Any, data_set: type[DataSet]) -> None:
 
 
 def _styled_rows(table: _RefusedTable, styles: _Styles) -> Iterator[list[StyledText]]:
-    titles = titles_of(table.data_set)
     for number, findings, *cells in table.rows:
-        found = problems(titles, findings)
+        found = problems(table.data_set, findings, dict(zip(table.columns, cells, strict=True)))
         at_fault = {column for column, _ in found}
         yield [
             (str(number), styles.plain),
@@ -198,9 +217,9 @@ def _write_archive(batch: Batch, tables: list[_RefusedTable], target: Path) -> P
 def _write_csv(table: _RefusedTable, file: io.TextIOWrapper) -> None:
     writer = csv.writer(file)
     writer.writerow([*LEADING, *table.columns])
-    titles = titles_of(table.data_set)
     for number, findings, *cells in table.rows:
-        said = "；".join(message for _, message in problems(titles, findings))
+        found = problems(table.data_set, findings, dict(zip(table.columns, cells, strict=True)))
+        said = "；".join(message for _, message in found)
         writer.writerow([number, said, *cells])
     file.detach()
 

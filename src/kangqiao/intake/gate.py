@@ -18,8 +18,11 @@ from kangqiao.identity.documents import Problem
 from kangqiao.identity.duckdb_rules import KEY_COLUMNS, with_document_key
 from kangqiao.intake.errors import PartRefused
 from kangqiao.records.population.models import PatientRegistration
-from kangqiao.standards.checks import checks_of
+from kangqiao.standards import imported_codes
+from kangqiao.standards.checks import Check, checks_of
+from kangqiao.standards.code_traps import code_hint
 from kangqiao.standards.data_set import DataSet, Record
+from kangqiao.standards.fields import Codes
 from kangqiao.standards.validation import (
     CHECKS_PER_MASK,
     columns_sql,
@@ -39,6 +42,12 @@ WORTH_OPTIMISING = 20_000
 
 EXAMPLES = 5
 """Row numbers named per finding."""
+
+HINTED = frozenset({"value-set", "retired"})
+"""Words of the checks whose finding may say what was probably meant."""
+
+CODES_LOOKED_AT, HINTS = 50, 5
+"""Distinct codes at fault that a hint is sought for, and hints given, per finding."""
 
 
 @dataclass
@@ -79,6 +88,7 @@ class Gate:
         if rows < WORTH_OPTIMISING:
             session.execute("PRAGMA disable_optimizer")
         session.execute("SET TimeZone = 'Asia/Shanghai'")
+        imported_codes.define_views(session)
         session.execute(f"SET VARIABLE received_at = TIMESTAMPTZ '{self.received_at.isoformat()}'")
         return session
 
@@ -224,6 +234,7 @@ def _findings(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relat
             "message": check.message,
             "rows": rows[check],
             "examples": examples[check],
+            **_hints(session, data_set, relation, check),
         }
         for check in sorted(rows, key=lambda check: (check.severity, -rows[check], order[check]))
     ]
@@ -234,6 +245,25 @@ def _findings(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relat
     if repeated:
         found.append(_repeated_finding(repeated, numbers))
     return found
+
+
+def _hints(
+    session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str, check: Check
+) -> dict[str, list[str]]:
+    """Return what was probably meant by the most frequent codes that fail a check, nothing where no guess is safe."""
+    if check.word not in HINTED:
+        return {}
+    field = data_set.element(check.column)
+    place, bit = divmod(checks_of(data_set).index(check), CHECKS_PER_MASK)
+    code = f'unnest("{field.name}")' if isinstance(field, Codes) else f'"{field.name}"'
+    found = session.execute(
+        f"SELECT code, count(*) FROM (SELECT {code} AS code FROM {relation}"
+        f" WHERE {mask_columns(data_set)[place]} & {1 << bit}::BIGINT <> 0)"
+        f" GROUP BY code ORDER BY 2 DESC, 1 LIMIT {CODES_LOOKED_AT}"
+    ).fetchall()
+    hints = (code_hint(field.value_set, code) for code, _ in found)  # type: ignore[attr-defined]
+    said = [hint for hint in hints if hint][:HINTS]
+    return {"hints": said} if said else {}
 
 
 def _is_registration(data_set: type[DataSet]) -> bool:

@@ -201,7 +201,7 @@ def _refused_part(shown: Batch, word: str) -> tuple[Part, type[DataSet]]:
 def _table(data_set: type[DataSet], columns: list[str], rows: Sequence[Row]) -> tuple[list[Any], list[Any]]:
     """Return (titles, lines): of the columns those at fault on this page, then those that hold something."""
     titles = titles_of(data_set)
-    found = [problems(titles, row[1]) for row in rows]
+    found = [problems(data_set, row[1], dict(zip(columns, row, strict=True))) for row in rows]
     at_fault = {column for each in found for column, _ in each}
     held = {column for row in rows for column, text in zip(columns, row, strict=True) if text is not None}
     used = [(at, column) for at, column in enumerate(columns) if column in (held | at_fault) - LEADING.keys()]

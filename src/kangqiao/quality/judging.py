@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import duckdb
 
 from kangqiao.quality.catalogue import QualityRule, Stage, cells_of, rules_of
+from kangqiao.standards import imported_codes
 from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.quality import Dimension, FitsAge, FitsSex
 
@@ -41,6 +42,7 @@ TABLES = """
 def judge(session: duckdb.DuckDBPyConnection, word: str) -> None:
     """Fill the tables of a measurement with one data set's rows."""
     data_set, rules = data_sets()[word], judged_rules(word)
+    imported_codes.define_views(session)
     session.execute(f"CREATE OR REPLACE TEMPORARY TABLE judged AS {judged_sql(data_set, rules)}")
     groups = range(len(range(0, len(rules), BITS)))
     masks = ", ".join(f"assessed_{group}, failed_{group}" for group in groups)

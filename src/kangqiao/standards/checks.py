@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kangqiao.standards.conditions import Condition
+from kangqiao.standards import imported_codes
+from kangqiao.standards.conditions import Condition, day_of
 from kangqiao.standards.data_set import INSTITUTION_CODE, DataSet
 from kangqiao.standards.fields import Coded, Codes, Element, Link, Text, _Number
 
@@ -23,7 +24,7 @@ Values = Mapping[str, Any]
 CLOCK_TOLERANCE = dt.timedelta(days=1)
 """How far a sender's clock may run ahead before a time counts as lying in the future."""
 
-ABOUT_TEXT = frozenset({"format", "length", "value-set", "name", "range"})
+ABOUT_TEXT = frozenset({"format", "length", "value-set", "retired", "unlisted", "name", "range"})
 """Words of the checks that only a cell with text can fail; rules have other words."""
 
 
@@ -31,7 +32,8 @@ ABOUT_TEXT = frozenset({"format", "length", "value-set", "name", "range"})
 class Check:
     """One thing that can be wrong with a row.
 
-    word      "required", "expected", "format", "value-set", "name", "length", "range", "future", or a rule's own word
+    word      "required", "expected", "format", "value-set", "retired", "unlisted", "name", "length", "range",
+              "future", or a rule's own word
     column    the wire column the finding is reported at
     severity  "error" refuses the row; "warning" accepts it and says so in the receipt
     message   Chinese: what was expected
@@ -97,6 +99,7 @@ def _fields(data_set: type[DataSet]) -> Iterator[Check]:
         yield from _presence(field)
         yield from _form(field)
         yield from _vocabulary(field)
+        yield from _retirement(data_set, field)
         yield from _bounds(field)
 
 
@@ -198,6 +201,58 @@ def _vocabulary(field: Element) -> Iterator[Check]:
     )
     if known.complete:
         yield _name_matches(field)
+    if known.imported:
+        yield _imported(field)
+
+
+def _imported(field: Coded) -> Check:
+    """A code that no imported edition of its terminology holds; rows of former years may rightly have such codes."""
+    column, known = field.name, field.value_set
+
+    def fails(_: Cells, values: Values) -> bool:
+        codes = imported_codes.imported(known.id)
+        return codes is not None and values[column] is not None and values[column] not in codes
+
+    return Check(
+        "unlisted",
+        column,
+        "warning",
+        f"“{field.title}”不在平台已导入的 {known.title}目录中",
+        f'coalesce("{column}" NOT IN (SELECT code FROM {imported_codes.view(known.id)}), FALSE)',
+        fails,
+    )
+
+
+def _retirement(data_set: type[DataSet], field: Element) -> Iterator[Check]:
+    """A code that was out of use on the day a row speaks of."""
+    if not isinstance(field, Coded | Codes) or not field.value_set.retirements():
+        return
+    known, several = field.value_set, isinstance(field, Codes)
+    when = data_set.occurred.field.name
+
+    def fails(_: Cells, values: Values) -> bool:
+        if values[when] is None or values[field.name] is None:
+            return False
+        codes = values[field.name] if several else [values[field.name]]
+        found = (known.codes.get(code) for code in codes)
+        return any(code is not None and code.retired_on(day_of(values[when])) for code in found)
+
+    ended = (
+        f"({_holds_any(field.name, codes, several)} AND \"{when}\"::DATE > DATE '{last}')"
+        for last, codes in known.retirements().items()
+    )
+    yield Check(
+        "retired",
+        field.name,
+        "warning",
+        f"“{field.title}”用了值域 {known.id}（{known.title}）中已停用的代码",
+        f"coalesce({' OR '.join(ended)}, FALSE)",
+        fails,
+    )
+
+
+def _holds_any(column: str, codes: list[str], several: bool) -> str:
+    return f'list_has_any("{column}", [{_listed(codes)}])' if several else f'"{column}" IN ({_listed(codes)})'
 
 
 def _name_matches(field: Coded) -> Check:

@@ -113,7 +113,7 @@ class Greater(Condition):
         if one is None or other is None:
             return False
         if isinstance(one, dt.datetime) != isinstance(other, dt.datetime):
-            one, other = _day(one), _day(other)
+            one, other = day_of(one), day_of(other)
         return bool(one > other)
 
     def text(self) -> str:
@@ -337,5 +337,6 @@ def together(field: Any, other: Any, *, severity: str = "error") -> Rule:
     return Rule("together", field, every(present(other), missing(field)), message, severity)
 
 
-def _day(value: dt.date) -> dt.date:
+def day_of(value: dt.date) -> dt.date:
+    """Return the day of a date or a moment in the city."""
     return value.astimezone(CITY_TIME).date() if isinstance(value, dt.datetime) else value

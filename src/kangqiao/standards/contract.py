@@ -8,6 +8,7 @@ from kangqiao.standards import value_sets
 from kangqiao.standards.checks import checks_of
 from kangqiao.standards.conditions import Condition
 from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, data_sets
+from kangqiao.standards.documents import note_of
 from kangqiao.standards.fields import Coded, Codes, Count, Element, Link, Money, Quantity, Text
 
 
@@ -53,8 +54,8 @@ def _column(field: Element) -> dict[str, Any]:
     if isinstance(field, Quantity | Count | Money):
         column |= {"unit": field.unit} if field.unit else {}
         column |= {"plausible": list(field.plausible)} if field.plausible else {}
-    if field.note:
-        column["note"] = field.note
+    if note_of(field):
+        column["note"] = note_of(field)
     return column
 
 
@@ -66,5 +67,11 @@ def _value_set(known: value_sets.ValueSet) -> dict[str, Any]:
         "source": known.source,
         "complete": known.complete,
         **({"pattern": known.pattern} if known.pattern else {}),
-        "codes": [{"code": code.code, "name": code.name} for code in known.codes.values()],
+        **({"note": known.note} if known.note else {}),
+        "codes": [_code(code) for code in known.codes.values()],
     }
+
+
+def _code(code: value_sets.Code) -> dict[str, str]:
+    last = {"valid_to": code.valid_to.isoformat()} if code.valid_to else {}
+    return {"code": code.code, "name": code.name, **last, **({"successor": code.successor} if code.successor else {})}

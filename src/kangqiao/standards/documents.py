@@ -31,7 +31,7 @@ from kangqiao.standards.fields import (
     Quantity,
     Text,
 )
-from kangqiao.standards.value_sets import ValueSet
+from kangqiao.standards.value_sets import Code, ValueSet
 
 HEADER_ROWS = 2
 """Rows of a filled-in template before its data: the Chinese titles, then the column names."""
@@ -208,11 +208,17 @@ def _document_row(data_set: type[DataSet], number: int, field: Element) -> tuple
     )
 
 
+def note_of(field: Element) -> str:
+    """Return in Chinese what to mind when filling in the field: its own note, and that of its value set."""
+    trap = field.value_set.note if isinstance(field, Coded | Codes) else ""
+    return "；".join(note for note in (field.note, trap) if note)
+
+
 def _note(data_set: type[DataSet], field: Element) -> str:
     coded = {f"{other.name}_name": other for other in data_set.elements() if isinstance(other, Coded)}
     owner = coded.get(field.name)
     if owner is None:
-        return field.note
+        return note_of(field)
     if owner.named:
         return "按本机构的原有名称填写"
     return "可不填；填写时应与代码在值域中的名称一致" if owner.value_set.complete else "可不填"
@@ -236,13 +242,23 @@ def _value_set_chapters(data_set: type[DataSet]) -> Iterator[str]:
         yield ""
         yield f"来源：{known.source}。"
         yield ""
+        if known.note:
+            yield f"注意：{known.note}。"
+            yield ""
         if not known.complete:
             yield f"代码不限于本平台所列，格式应符合 `{known.pattern}`。"
         elif len(known.codes) > LISTED_CODES:
             yield f"共 {len(known.codes)} 个代码，见模板中的同名工作表。"
         else:
-            yield from _markdown_table(("代码", "名称"), ((code.code, code.name) for code in known.codes.values()))
+            yield from _markdown_table(("代码", "名称"), ((code.code, _name(code)) for code in known.codes.values()))
         yield ""
+
+
+def _name(code: Code) -> str:
+    """Return the name of a code, and until when it was in use."""
+    if code.valid_to is None:
+        return code.name
+    return f"{code.name}（用至 {code.valid_to}" + (f"，之后用 {code.successor}）" if code.successor else "）")
 
 
 def _markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -289,7 +305,7 @@ def header_fill(field: Element) -> PatternFill:
 
 def header_comment(field: Element) -> Comment:
     """Return what a column's head says on being pointed at: when to fill it in, and with what."""
-    lines = (requirement(field), f"格式 {field.wire_format}", values_allowed(field), field.note, field.element)
+    lines = (requirement(field), f"格式 {field.wire_format}", values_allowed(field), note_of(field), field.element)
     return Comment("\n".join(line for line in lines if line), "康桥", width=320, height=140)
 
 
@@ -321,7 +337,7 @@ def _fill_notes(sheet: Worksheet, data_set: type[DataSet]) -> None:
 def _fill_value_set(sheet: Worksheet, known: ValueSet) -> None:
     sheet.append(["代码", "名称", f"{known.title}；来源：{known.source}"])
     for code in known.codes.values():
-        sheet.append([code.code, code.name])
+        sheet.append([code.code, _name(code)])
     for (cell,) in sheet.iter_rows(min_row=2, max_col=1):
         cell.number_format = "@"
     for cell in sheet[1]:

@@ -55,6 +55,7 @@ OF_WORD = {
     "name": Dimension.VALIDITY,
     "uncoded": Dimension.VALIDITY,
     "retired": Dimension.VALIDITY,
+    "unlisted": Dimension.VALIDITY,
     "institution": Dimension.VALIDITY,
     "unreadable-line": Dimension.VALIDITY,
     "repeated": Dimension.UNIQUENESS,

@@ -6,8 +6,11 @@ from csp.constants import NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
 
 from kangqiao.infra import configuration, postgres
+from kangqiao.standards import imported_codes
 
 CONFIGURATION = configuration.load()
+
+imported_codes.keep_in(CONFIGURATION.home / "terminology")
 
 DEBUG = CONFIGURATION.debug
 SECRET_KEY = CONFIGURATION.secret_key

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from kangqiao.standards import value_sets
 from kangqiao.standards.contract import contract, describe
 from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, data_sets
-from kangqiao.standards.documents import excel_template, interface_document, requirement, values_allowed
+from kangqiao.standards.documents import excel_template, interface_document, note_of, requirement, values_allowed
 from kangqiao.standards.fields import Coded, Codes, Element
 from kangqiao.standards.search import find_data_sets, find_elements, find_value_sets, users_of
 from kangqiao.trust.http import permission_required
@@ -50,7 +50,10 @@ def data_set(request: HttpRequest, word: str) -> HttpResponse:
         "found": _shown(found),
         "whole": link and _shown(link.to),  # type: ignore[arg-type]
         "rules": found.rules,
-        "columns": [(field, requirement(field), values_allowed(field), _value_set_of(field)) for field in found.wire()],
+        "columns": [
+            (field, note_of(field), requirement(field), values_allowed(field), _value_set_of(field))
+            for field in found.wire()
+        ],
     }
     return render(request, "portal/standards/data_set.html", context)
 

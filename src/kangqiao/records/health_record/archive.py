@@ -21,7 +21,7 @@ class ArchiveCover(Record):
     )
     residence = Coded("常住类型代码", values="GW2017.residence")
     abo = Coded("ABO血型代码", "DE04.50.001.00", values="CV04.50.005")
-    rh = Coded("Rh血型代码", "DE04.50.010.00", values="CV04.50.020", note="1 为阴性，2 为阳性")
+    rh = Coded("Rh血型代码", "DE04.50.010.00", values="CV04.50.020")
     payments = Codes("医疗费用支付方式代码", values="GW2017.payment")
     drug_allergies = Codes("药物过敏史代码", values="GW2017.drug-allergy")
     other_allergy = Text("其他药物过敏源", "DE02.10.022.00", max_length=200)

@@ -61,7 +61,7 @@ class MentalDisorderFollowUp(Record):
     followed_up = Moment("随访日期", "DE06.00.109.00", required=True)
     manner = Coded("本次随访形式代码", values="GW2017.manner", required=True)
     lost_reason = Text("失访原因", max_length=100)
-    risk = Coded("危险性评估代码", values="CV05.10.013", required=True, note="代码比级别大 1：1 表示 0 级，6 表示 5 级")
+    risk = Coded("危险性评估代码", values="CV05.10.013", required=True)
     symptoms = Codes("目前症状代码", values="GW2017.mental-symptom")
     insight = Coded("自知力代码", values="GW2017.insight")
     sleep = Coded("睡眠情况代码", values="GW2017.grade")

@@ -42,7 +42,7 @@ class PatientRegistration(Record):
     contact_phone = Text("联系人电话号码", "DE02.01.010.00", max_length=20)
     insurance = Coded("医疗保险类别代码", "DE02.01.044.00", values="CV02.01.204")
     abo = Coded("ABO血型代码", "DE04.50.001.00", values="CV04.50.005")
-    rh = Coded("Rh血型代码", "DE04.50.010.00", values="CV04.50.020", note="1 为阴性，2 为阳性；院内字典常相反")
+    rh = Coded("Rh血型代码", "DE04.50.010.00", values="CV04.50.020")
     died_at = Moment("死亡日期时间")
     registered_at = Moment("建档日期时间", "DE06.00.218.00", required=True, note="患者在本机构首次登记的时间")
 
