@@ -12,6 +12,7 @@ from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.charges import Lines, bill, visit_fees
 from kangqiao.simulation.checkups import attendance, checkups
 from kangqiao.simulation.childhood import childhood
+from kangqiao.simulation.consequences import Consequence, consequences
 from kangqiao.simulation.defects import Planted, plant
 from kangqiao.simulation.discharges import discharges
 from kangqiao.simulation.draws import stream
@@ -33,7 +34,9 @@ from kangqiao.simulation.places import Places, Township
 from kangqiao.simulation.registration import Patients, allergies, patients, registrations
 from kangqiao.simulation.reporting import birth_certificates, death_certificates, infectious_diseases, vaccine_reactions
 from kangqiao.simulation.sheets import Sheet, stack
+from kangqiao.simulation.spells import Spell, without_hidden_reports, without_hidden_visits
 from kangqiao.simulation.urgent import critical_values, cultures, referrals
+from kangqiao.simulation.visit_defects import settle_visits
 from kangqiao.simulation.visits import visit
 from kangqiao.simulation.wards import operations, orders
 
@@ -95,7 +98,8 @@ BLOCK = 8_192
 class City:
     """What every block needs to know: the same for all, so that blocks can be lived through in any order.
 
-    rates  (institutions, lines of defects.csv): how often each institution errs
+    rates   (institutions, lines of defects.csv): how often each institution errs
+    spells  when institutions send too little
     """
 
     seed: int
@@ -103,6 +107,7 @@ class City:
     calendar: Calendar
     institutions: Institutions
     rates: np.ndarray
+    spells: tuple[Spell, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class Block:
     health: Health
     patients: Patients
     planted: list[Planted]
+    consequences: list[Consequence]
 
 
 def live_through(city: City, township: Township, number: int, people: People) -> Block:
@@ -129,15 +135,19 @@ def live_through(city: City, township: Township, number: int, people: People) ->
         catchment=catchment,
         calendar=city.calendar,
     )
+    visits = without_hidden_visits(visits, city.spells)
     life = Life(city.places, township, city.calendar, city.institutions, people, health, visits, random)
-    care, known = _written(life, catchment)
+    care, known = _written(life, catchment, city.spells)
     lots = stream(city.seed, "defects", township.number, number)
     end = (city.calendar.last + 1).astype("datetime64[s]")
-    planted = [plant(_in_time(sheet, end), lots, city.rates, city.calendar) for sheet in care if len(sheet)]
-    return Block(people, health, known, planted)
+    care, settled = settle_visits([_in_time(sheet, end) for sheet in care], lots, city.rates)
+    planted = [
+        plant(sheet, lots, city.rates, city.calendar, settled.get(sheet.data_set)) for sheet in care if len(sheet)
+    ]
+    return Block(people, health, known, planted, consequences(planted))
 
 
-def _written(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], Patients]:
+def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tuple[list[Sheet], Patients]:
     """Return every sheet, patients' registrations first."""
     drugs, laboratory, images = prescriptions(life), reports(life), examinations(life)
     ordered, operated = orders(life), operations(life)
@@ -164,20 +174,21 @@ def _written(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], Patients]:
     ]
     known = patients(life, public)
     outpatients, stays, diagnosed = outpatient_encounters(life), inpatient_stays(life, cost, own), diagnoses(life)
-    cultured = cultures(life.apart())
+    cultured = without_hidden_reports(cultures(life.apart()), spells)
+    reported, results = without_hidden_reports(laboratory[0], spells)
     clinical = [
         outpatients,
         stays,
         diagnosed,
         *discharges(life.apart(), stays, diagnosed, operated[0][0]),
-        critical_values(life.apart(), *laboratory[0]),
+        critical_values(life.apart(), reported, results),
         *cultured[1:],
         referrals(life.apart()),
         *drugs[0],
         *ordered[0],
         *operated[0],
-        stack([laboratory[0][0], cultured[0]]),
-        laboratory[0][1],
+        stack([reported, cultured[0]]),
+        results,
         *images[0],
         vital_signs(life),
         allergies(life, known),

@@ -22,6 +22,7 @@ from kangqiao.simulation.institutions import found
 from kangqiao.simulation.people import populate
 from kangqiao.simulation.places import Township, settle
 from kangqiao.simulation.registry_workbook import write_workbook
+from kangqiao.simulation.spells import spells
 from kangqiao.simulation.spool import Piece, put
 from kangqiao.simulation.wire import Wire, arrow_table, contract_wires
 from kangqiao.simulation.workers import Run, workers
@@ -132,7 +133,9 @@ def generate_city(
         raise FileExistsError(f"文件夹不是空的：{folder}")
     places = settle(residents=residents, institutions=institutions or institutions_for(residents), seed=seed)
     built = found(places=places, seed=seed)
-    city = City(seed, places, Calendar.of(years=years, until=until), built, rates(built, seed))
+    calendar = Calendar.of(years=years, until=until)
+    silent = spells(places, built, calendar, seed)
+    city = City(seed, places, calendar, built, rates(built, seed), silent)
     shop = Workshop(city, habits(built, seed), contract_wires(DATA_SETS), folder)
     for part in (shop.spool, shop.batches, shop.truth):
         part.mkdir(parents=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from kangqiao.simulation import contradictions, mistakes
 from kangqiao.simulation.calendar import Calendar
+from kangqiao.simulation.contradictions import second_entry
 from kangqiao.simulation.draws import stream
 from kangqiao.simulation.facts import facts
 from kangqiao.simulation.institutions import Institutions
-from kangqiao.simulation.mistakes import CHANGES, DAY, with_values, word
-from kangqiao.simulation.sheets import Keys, Pick, Sheet, stack, take
+from kangqiao.simulation.mistakes import DAY, with_values, word
+from kangqiao.simulation.sheets import Keys, Pick, Sheet, joined, stack, take
+
+CHANGES = mistakes.CHANGES | contradictions.CHANGES
 
 CAREFUL, ORDINARY, CARELESS = 0.3, 1.0, 14.0
 """How often an institution errs, as multiples of the rates in ``defects.csv``."""
@@ -27,6 +31,18 @@ class Truth:
     keys: Keys
     line: np.ndarray
     person: np.ndarray
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was decided about a sheet together with another one (see ``visit_defects``).
+
+    taken   rows that get no other defect
+    chosen  line of defects.csv → the rows that get it
+    """
+
+    taken: np.ndarray
+    chosen: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,36 +74,66 @@ def rates(institutions: Institutions, seed: int) -> np.ndarray:
     return np.minimum(care(institutions, seed)[:, None] * facts("defects").numbers("rate"), HIGHEST_RATE)
 
 
-def plant(sheet: Sheet, random: np.random.Generator, rate: np.ndarray, calendar: Calendar) -> Planted:
+def plant(
+    sheet: Sheet, random: np.random.Generator, rate: np.ndarray, calendar: Calendar, settled: Settled | None = None
+) -> Planted:
     """Plant defects in a sheet, one at most in a row.
 
     ``rate`` is (institutions, lines of defects.csv): the share, among the rows that lend themselves to it, that get a
     defect. Lines that add rows come after all others of their data set, since added rows must have every column.
     """
     table = facts("defects")
-    spoilt, late = np.zeros(len(sheet), dtype=bool), np.zeros(len(sheet), dtype=bool)
-    added, notes = [], []
-    for line in np.flatnonzero(table["data_set"] == sheet.data_set):
-        rows = np.flatnonzero(~spoilt & (random.random(len(spoilt)) < rate[sheet.institution, line]))
-        kind, column = table["kind"][line], table["column"][line]
+    settled = settled or Settled(np.zeros(len(sheet), dtype=bool))
+    bed = _Bed(sheet, settled.taken.copy(), np.zeros(len(sheet), dtype=bool), random, calendar)
+    for line in np.flatnonzero(table["data_set"] == sheet.data_set).tolist():
+        rows = settled.chosen.get(line)
+        if rows is None:
+            rows = bed.drawn(rate[:, line])
+        noted = bed.spoil(table["kind"][line], table["column"][line], rows)
+        bed.notes.append(_note(*noted, line))
+    return bed.planted()
+
+
+@dataclass
+class _Bed:
+    """A sheet while defects are planted in it; ``added`` rows join it at the end."""
+
+    sheet: Sheet
+    spoilt: np.ndarray
+    late: np.ndarray
+    random: np.random.Generator
+    calendar: Calendar
+    added: list[Sheet] = field(default_factory=list)
+    notes: list[Truth] = field(default_factory=list)
+
+    def drawn(self, rate: np.ndarray) -> np.ndarray:
+        """Return rows not spoilt yet, drawn at the rate of their institution."""
+        lots = self.random.random(len(self.spoilt))
+        return np.flatnonzero(~self.spoilt & (lots < rate[self.sheet.institution]))
+
+    def spoil(self, kind: str, column: str, rows: np.ndarray) -> tuple[Sheet, np.ndarray]:
+        """Plant a defect in rows; return the sheet and its rows that have it now."""
+        if kind in ("late-row", "corrected-row", "voided-row"):
+            rows = _before_last_period(self.sheet, rows, self.calendar)
         if kind == "late-row":
-            rows = _before_last_period(sheet, rows, calendar)
-            late[rows] = True
-        elif kind == "duplicate-row":
-            added.append(sheet.take(rows))
+            self.late[rows] = True
         elif kind in ("corrected-row", "voided-row"):
-            rows = _before_last_period(sheet, rows, calendar)
-            added.append(_next_version(sheet.take(rows), random, calendar, void=kind == "voided-row"))
-            sheet = sheet if kind == "voided-row" else _wrong_at_first(sheet, rows, column)
-        else:
-            sheet, rows = CHANGES[kind](sheet, rows, column)
-        spoilt[rows] = True
-        notes.append((rows, np.full(len(rows), line)))
-    truth = _truth(sheet, notes)
-    if added:
-        sheet = stack([sheet, *added])
-        late = np.r_[late, np.zeros(len(sheet) - len(late), dtype=bool)]
-    return Planted(sheet, late, truth)
+            void = kind == "voided-row"
+            self.added.append(_next_version(self.sheet.take(rows), self.random, self.calendar, void=void))
+            self.sheet = self.sheet if void else _wrong_at_first(self.sheet, rows, column)
+        elif kind == "duplicate-row":
+            self.added.append(self.sheet.take(rows))
+        elif kind == "double-entry":
+            self.added.append(second_entry(self.sheet.take(rows)))
+        elif kind != "no-diagnosis":
+            self.sheet, rows = CHANGES[kind](self.sheet, rows, column)
+        self.spoilt[rows] = True
+        return (self.added[-1], np.arange(len(rows))) if kind == "double-entry" else (self.sheet, rows)
+
+    def planted(self) -> Planted:
+        sheet = stack([self.sheet, *self.added]) if self.added else self.sheet
+        late = np.r_[self.late, np.zeros(len(sheet) - len(self.late), dtype=bool)]
+        return Planted(sheet, late, _joined([_note(self.sheet, np.zeros(0, dtype=np.int64), 0), *self.notes]))
 
 
 def _before_last_period(sheet: Sheet, rows: np.ndarray, calendar: Calendar) -> np.ndarray:
@@ -110,7 +156,11 @@ def _wrong_at_first(sheet: Sheet, rows: np.ndarray, column: str) -> Sheet:
     return with_values(sheet, rows, column, right + 1 if column == "days" else np.round(right * 1.1, 1))
 
 
-def _truth(sheet: Sheet, notes: list[tuple[np.ndarray, np.ndarray]]) -> Truth:
-    rows, lines = (np.concatenate([np.zeros(0, np.int64), *column]) for column in zip(*notes, ([], []), strict=True))
-    rows = rows.astype(np.int64)
-    return Truth(sheet.institution[rows], take(sheet.keys, rows), lines.astype(np.int64), sheet.person[rows])
+def _note(sheet: Sheet, rows: np.ndarray, line: int) -> Truth:
+    return Truth(sheet.institution[rows], take(sheet.keys, rows), np.full(len(rows), line), sheet.person[rows])
+
+
+def _joined(notes: list[Truth]) -> Truth:
+    return Truth(
+        *(joined([getattr(note, name) for note in notes]) for name in ("institution", "keys", "line", "person"))
+    )

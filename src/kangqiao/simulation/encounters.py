@@ -112,7 +112,10 @@ def inpatient_stays(life: Life, cost: np.ndarray, self_paid: np.ndarray) -> Shee
 
 
 def diagnoses(life: Life) -> Sheet:
-    """Return the main diagnosis of every visit and the lasting conditions noted beside it."""
+    """Return the main diagnosis of every visit and the lasting conditions noted beside it.
+
+    Columns with _ are what a doctor sees of the patient (see ``contradictions``); they never leave the hospital.
+    """
     visits, random = life.visits, life.random
     present = life.health.began[visits.person] <= visits.at.astype("datetime64[D]")[:, None]
     noted = present & (random.random(present.shape) < np.where(visits.kind == INPATIENT, 0.9, SECONDARY)[:, None])
@@ -137,4 +140,6 @@ def diagnoses(life: Life) -> Sheet:
         admission_condition=codes(np.where(inpatient, np.where(random.random(len(visit)) < 0.93, 0, 1), -1), "1", "2"),
         department=life.department_names(visits.department[visit]),
         doctor=life.staff(visits.doctor[visit]),
+        _sex=life.people.sex[visits.person[visit]],
+        _born=life.people.born[visits.person[visit]],
     )

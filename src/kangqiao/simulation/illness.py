@@ -24,6 +24,9 @@ ATTENDANCE = 0.95
 """Share of acute illness and of routine visits that reaches an institution; gives 50 rows a resident in three years."""
 
 TUBERCULOSIS_DAYS = 240
+NEWBORN_DAYS = 21
+"""Age before which what newborns have begins."""
+
 TRAITS = {"height": 1, "bmi": 2, "pressure": 3, "pulse": 4, "adherence": 5, "smoker": 6, "drinker": 7, "allergy": 8}
 
 
@@ -218,7 +221,10 @@ def _acute(random: np.random.Generator, health: Health, calendar: Calendar, *, b
     owner, _ = repeated(counts)
     disease = rows[diseases.draw(random, group[owner])]
     person, year = owner // years, owner % years
-    return _episodes(random, person, _seasonal_day(random, disease, calendar, year), disease)
+    day = _seasonal_day(random, disease, calendar, year)
+    newborn = disease == facts("diseases").row("neonatal_jaundice")
+    first_weeks = people.born[person] + random.integers(1, NEWBORN_DAYS, len(person))
+    return _episodes(random, person, np.where(newborn, first_weeks, day), disease)
 
 
 def _seasonal_day(random: np.random.Generator, disease: np.ndarray, calendar: Calendar, year: np.ndarray) -> np.ndarray:

@@ -98,8 +98,18 @@ def values(
         shift = shift + np.where(chronic, 0, acute[disease, item]) * life.random.uniform(0.6, 1.25, len(item))
     value = np.where(log, mean * np.exp(np.where(log, shift, 0)), mean + shift)
     value = np.maximum(value, LOWEST * table.numbers("low_male")[item])
+    value = np.clip(value, *_livable()[:, item])
     scale = 10.0 ** table.numbers("decimals")[item]
     return np.maximum(np.round(value * scale), np.where(log, 1, 0)) / scale
+
+
+@functools.cache
+def _livable() -> np.ndarray:
+    """Return (2, items): the lowest and highest value a living person can have, infinite where no limit is known."""
+    known, items = facts("life_limits"), facts("lab_items")
+    limits = np.stack([np.full(len(items), -np.inf), np.full(len(items), np.inf)])
+    limits[:, items.rows("key", known["item"])] = known.numbers("low"), known.numbers("high")
+    return limits
 
 
 def reports(life: Life) -> tuple[list[Sheet], Lines]:

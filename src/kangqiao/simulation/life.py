@@ -19,6 +19,7 @@ from kangqiao.simulation.sheets import Column, Keys, Pick, Sheet, text_of
 from kangqiao.simulation.visits import Visits, patient_numbers
 
 ENCOUNTER = "J"
+_STEP, _NUMBERS = 387_420_489, 10**10
 HOUR = 3600
 SENT_AFTER = 4 * HOUR
 
@@ -104,7 +105,12 @@ class Life:
 
 def encounter_keys(serial: np.ndarray) -> Keys:
     """Return the source keys of visits: ten digits that look like no order and are unique in the city."""
-    return Keys(ENCOUNTER, serial * 387_420_489 % 10**10, 10)
+    return Keys(ENCOUNTER, serial * _STEP % _NUMBERS, 10)
+
+
+def further_encounters(number: np.ndarray, visits: int) -> np.ndarray:
+    """Return the numbers in the keys of a person's encounters so many visits after the given ones."""
+    return (number + visits * _STEP) % _NUMBERS
 
 
 def part_keys(prefix: str, parent: Keys, rank: np.ndarray) -> Keys:

@@ -208,7 +208,7 @@ def _future(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndar
 
 
 def _missing_parent(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-    return with_values(sheet, rows, column, sheet.columns[column].numbers[rows] // 100 * 100 + 99), rows
+    return with_values(sheet, rows, column, sheet.columns[column].numbers[rows] // 100 * 100 + 98), rows
 
 
 def _discharge_first(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:

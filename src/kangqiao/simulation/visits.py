@@ -20,6 +20,7 @@ OUTPATIENT, EMERGENCY, INPATIENT = 1, 2, 3
 
 DAY = 86_400
 MOST_VISITS = 1 << 10
+"""Serial numbers kept for each person: a quarter is for visits, the others never are a visit's."""
 SECOND_NUMBER = 0.03
 """Share of people whom an institution registered twice: one resident under two local numbers."""
 
@@ -199,7 +200,7 @@ def _in_detail(
     person = episodes.person[plan.episode]
     kept = _possible(plan, person, people, calendar)
     kept = kept[np.lexsort((plan.at[kept], person[kept]))]
-    kept = kept[ranked(person[kept]) < MOST_VISITS]
+    kept = kept[ranked(person[kept]) < MOST_VISITS // 4]
     plan, kind, person = plan.take(kept), kind[kept], person[kept]
     plan, kind, person = _without_overlaps(plan, kind, person)
     disease = episodes.disease[plan.episode]

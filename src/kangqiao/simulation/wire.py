@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ PATIENT_DIGITS = 9
 ENVELOPE = ("institution_code", "source_key", "patient_number", "revised_at", "voided")
 _KINDS = {Date: "date", Moment: "moment", Count: "whole", Flag: "flag", Quantity: "number", Money: "number"}
 _KINDS |= {Text: "text", Link: "text", Coded: "text", Codes: "text"}
+
+ENCOUNTERS = ("outpatient-encounter", "inpatient-stay")
+"""What the column ``encounter`` of a row may name."""
 
 
 class NotInContract(LookupError):
@@ -48,6 +52,17 @@ def _wire(word: str, fields: list) -> Wire:
     kinds = {field.name: _KINDS[type(field)] for field in fields}
     coded = [field for field in fields if isinstance(field, Coded) and not field.named]
     return Wire(word, kinds, {field.name: field.values for field in coded if f"{field.name}_name" in kinds})
+
+
+def links(sheet: Sheet) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield every column of a sheet that names a row by its key, with the data sets that row may be of."""
+    for field in data_sets()[sheet.data_set].elements():
+        if field.name not in sheet.columns:
+            continue
+        if field.name == "encounter":
+            yield field.name, ENCOUNTERS
+        elif isinstance(field, Link):
+            yield field.name, (field.to.word,)  # type: ignore[attr-defined]
 
 
 def arrow_table(sheet: Sheet, wire: Wire, institution_codes: pa.Array) -> pa.Table:
