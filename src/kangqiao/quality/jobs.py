@@ -1,4 +1,4 @@
-"""What the worker does for quality: measure when something new has been stored, and every night."""
+"""What the worker does for quality: measure when there is something new, and every night; raise overdue issues."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import logging
 from contextlib import suppress
 
 from django.db import connection
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from kangqiao.infra import configuration
 from kangqiao.infra.files import FileStore
 from kangqiao.intake.models import Batch
+from kangqiao.quality.issue_services import escalate_overdue
+from kangqiao.quality.issues import Issue, IssueState
 from kangqiao.quality.models import Measurement
-from kangqiao.quality.services import measure
+from kangqiao.quality.services import MARGIN, measure
 from kangqiao.records.lake import LakeBusy
 from kangqiao.trust.actors import system_actor
 
@@ -46,8 +49,27 @@ def is_due(now: dt.datetime) -> bool:
     if last is None:
         return True
     took = last.finished_at - last.started_at
-    return now > last.finished_at + max(QUIET, REST * took) and (stored > last.started_at or now > _next_night(last))
+    if now <= last.finished_at + max(QUIET, REST * took):
+        return False
+    return stored > last.started_at or _answered_since(last, now) or now > _next_night(last)
+
+
+def _answered_since(last: Measurement, now: dt.datetime) -> bool:
+    """Return whether an answer waits that this measurement can judge and the last one could not."""
+    waiting = Issue.objects.filter(state=IssueState.ANSWERED, answered_at__gt=last.settled)
+    return waiting.filter(answered_at__lte=now - MARGIN).exists()
 
 
 def _next_night(last: Measurement) -> dt.datetime:
     return last.started_at + dt.timedelta(days=1)
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(name="quality.escalate", queue="quality", queueing_lock="quality.escalate")
+def escalate(timestamp: int) -> None:
+    """Raise overdue issues; by the hour, so that a platform that was off at midnight does it, too."""
+    try:
+        today = timezone.localdate(dt.datetime.fromtimestamp(timestamp, dt.UTC))
+        escalate_overdue(today=today, actor=system_actor("quality"))
+    finally:
+        connection.close()

@@ -8,6 +8,9 @@ from django.db import models
 from django.db.models import F, Q
 
 from kangqiao.infra.ids import uuid7
+from kangqiao.quality.issues import Issue, IssueStep
+
+__all__ = ["Example", "FailedDay", "Issue", "IssueStep", "Measure", "Measurement", "Standing", "Volume"]
 
 
 class Measurement(models.Model):

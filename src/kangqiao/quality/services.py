@@ -19,6 +19,7 @@ from kangqiao.infra.files import FileStore
 from kangqiao.intake.models import Batch
 from kangqiao.quality import judging, refusals, series
 from kangqiao.quality.catalogue import SUDDEN_DROP, WEEKEND_GAP, Stage, rules_of
+from kangqiao.quality.issue_services import verify_issues
 from kangqiao.quality.models import Example, FailedDay, Measure, Measurement, Standing, Volume
 from kangqiao.records.lake import Lake, open_lake
 from kangqiao.standards.data_set import data_sets
@@ -74,6 +75,7 @@ def measure(*, home: Path, store: FileStore, actor: Actor, report: Report = lamb
                 object_id=measurement.id,
                 detail={"rows": rows, "failed": failed},
             )
+            verify_issues(measurement=measurement, actor=actor)
     return measurement
 
 
