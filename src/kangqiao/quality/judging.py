@@ -15,7 +15,7 @@ import duckdb
 from kangqiao.quality.catalogue import QualityRule, Stage, cells_of, rules_of
 from kangqiao.standards import imported_codes
 from kangqiao.standards.data_set import DataSet, data_sets
-from kangqiao.standards.quality import Dimension, FitsAge, FitsSex
+from kangqiao.standards.quality import Dimension
 
 EXAMPLES = 200
 """Failing rows kept for each institution and rule."""
@@ -78,8 +78,8 @@ def judged_sql(data_set: type[DataSet], rules: Sequence[QualityRule]) -> str:
         compiled = rule.stored.compile(data_set, f"j{place}")
         joins += compiled.joins
         decisions.append((compiled.assessed, compiled.failed))
-    if any(isinstance(rule.stored, FitsSex | FitsAge) for rule in rules):
-        joins.append("LEFT JOIN patient ON patient.id = t.patient_id")
+    if any("patient." in text for text in (*joins, *(text for decision in decisions for text in decision))):
+        joins.insert(0, "LEFT JOIN patient ON patient.id = t.patient_id")
     masks = []
     for start in range(0, len(rules), BITS):
         group = decisions[start : start + BITS]
@@ -91,7 +91,8 @@ def judged_sql(data_set: type[DataSet], rules: Sequence[QualityRule]) -> str:
         SELECT institution_id, day, {", ".join(f"assessed_{g}, failed_{g}" for g in range(len(masks)))},
             CASE WHEN {any_failed} THEN id END AS id
         FROM (SELECT t.institution_id, t.day, t.id, {", ".join(masks)}
-            FROM (SELECT *{_cells(data_set, rules)} FROM {data_set.table()} WHERE NOT voided) AS t {" ".join(joins)})"""
+            FROM (SELECT *{_cells(data_set, rules)} FROM {data_set.table()} WHERE NOT voided) AS t
+            {" ".join(dict.fromkeys(joins))})"""
 
 
 def _row_decision(rule: QualityRule) -> tuple[str, str]:

@@ -87,6 +87,10 @@ def judge_all(lake: Lake, report: Report = lambda *_: None) -> None:
     last = _last_day(session, known)
     for done, word in enumerate(known):
         report("按规则检查", done, len(known))
+        if not session.execute(
+            f"SELECT EXISTS (FROM {data_sets()[word].table()}) OR EXISTS (FROM refused WHERE data_set = '{word}')"
+        ).fetchall()[0][0]:
+            continue
         judging.judge(session, word)
         refusals.count(session, word)
         _judge_series(session, word, last)

@@ -45,6 +45,7 @@ LEFT_OUT = ("received_at", "version")
 """Columns of the envelope nobody asks the lake for."""
 
 STATE = "CREATE TABLE IF NOT EXISTS lake_state (table_name VARCHAR PRIMARY KEY, settled VARCHAR)"
+PATIENT = "CREATE OR REPLACE TABLE patient (id UUID, resident_id UUID, sex VARCHAR, birth_date DATE)"
 
 Report = Callable[[str, int, int], None]
 """Called with (what is being done, in Chinese; how much is done; of how much)."""
@@ -119,12 +120,15 @@ class Lake:
     def _refresh_patients(self, connection: Connection[Any]) -> None:
         """Copy who the patients are anew: their links and registrations change without a trace in the records."""
         self.session.execute("BEGIN")
-        self.session.execute("CREATE OR REPLACE TABLE patient (id UUID, sex VARCHAR, birth_date DATE)")
-        query = sql.SQL("SELECT id, sex, birth_date FROM identity_patient WHERE registered")
+        self.session.execute(PATIENT)
+        query = sql.SQL(
+            "SELECT patient.id, resident_id, sex, birth_date FROM identity_patient AS patient"
+            " LEFT JOIN identity_link AS link ON link.patient_id = patient.id AND link.undone_at IS NULL"
+        )
         for piece in _pieces(connection, query, self.folder / "arriving.csv"):
             self.session.execute(
                 f"INSERT INTO patient FROM read_csv('{piece}', header = false, auto_detect = false,"
-                " columns = {'id': 'UUID', 'sex': 'VARCHAR', 'birth_date': 'DATE'})"
+                " columns = {'id': 'UUID', 'resident_id': 'UUID', 'sex': 'VARCHAR', 'birth_date': 'DATE'})"
             )
         self.session.execute("COMMIT")
 
@@ -164,6 +168,11 @@ def _connect(folder: Path, threads: int | None) -> duckdb.DuckDBPyConnection:
         session = duckdb.connect(str(path), config=settings)
     session.execute("SET TimeZone = 'Asia/Shanghai'")
     return session
+
+
+def kept_columns(data_set: type[DataSet]) -> list[str]:
+    """Return the columns of a data set's table in the lake."""
+    return list(_types(data_set))
 
 
 def _stored(data_set: type[DataSet]) -> list[tuple[str, Element | None]]:

@@ -6,9 +6,9 @@ than the row: other rows, the patient, limits of what can be true. It is declare
     stored = [needs("diagnosis", by="encounter", message="每次就诊应有诊断"), once(visited, department)]
 
 and compiles to DuckDB over the columnar copy of the tables (``records.lake``). There a row is ``t``, its patient is
-``patient`` (sex, birth_date), every data set is a table with its name in PostgreSQL, and ``refused`` has what was
-sent and is not stored (data_set, institution_id, source_key, links: column → key). What every data set owes needs no
-declaration: links must lead somewhere (:class:`LeadsSomewhere`), rows must come in time.
+``patient`` (resident_id, sex, birth_date), every data set is a table with its name in PostgreSQL, and ``refused`` has
+what was sent and is not stored (data_set, institution_id, source_key, links: column → key). What every data set owes
+needs no declaration: links must lead somewhere (:class:`LeadsSomewhere`), rows must come in time.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ class Dimension(StrEnum):
         member._value_, member.title = word, title
         return member
 
+
+STAND_INS = "(之子|之女|之婴|之双[子女])[一二三四甲乙大小0-9]?$|^(无名氏?|不详|未知|新生儿|测试.*|[Xx]+)$"
+"""How names look that stand for a name not known yet, or for nobody."""
 
 OF_WORD = {
     "required": Dimension.COMPLETENESS,
@@ -298,6 +301,86 @@ class NamedRight(StoredRule):
         )
 
 
+@dataclass(frozen=True)
+class Agrees(StoredRule):
+    """What does not change about a person is said alike by everyone who registered the resident.
+
+    A row is found wanting when it is outvoted: more of the resident's rows agree with each other than with it. Two rows
+    that differ say nothing about which of them is wrong.
+    """
+
+    field: Any
+    message: str
+    word: str = "outvoted"
+    dimension: Dimension = Dimension.CONSISTENCY
+    severity: str = "warning"
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        column = f'"{self.field.name}"'
+        said = (
+            f"SELECT resident_id, {column} AS said, count(*) AS votes FROM {data_set.table()} AS said"
+            f" JOIN patient ON patient.id = said.patient_id WHERE NOT voided AND {column} IS NOT NULL GROUP BY ALL"
+        )
+        join = (
+            f"LEFT JOIN (SELECT resident_id, max_by(said, votes) AS said, max(votes) AS votes, sum(votes) AS heard"
+            f" FROM ({said}) GROUP BY resident_id HAVING sum(votes) > 1) AS {alias}"
+            f" ON {alias}.resident_id = patient.resident_id"
+        )
+        return Compiled(
+            (join,),
+            f"(t.{column} IS NOT NULL AND {alias}.heard IS NOT NULL)",
+            f"(t.{column} <> {alias}.said AND {alias}.votes > {alias}.heard - {alias}.votes)",
+        )
+
+
+@dataclass(frozen=True)
+class Sums(StoredRule):
+    """A total is the sum of the amounts of its parts, where all of its parts are stored."""
+
+    field: Any
+    part: str
+    by: str
+    amount: str
+    message: str
+    word: str = "sum-differs"
+    dimension: Dimension = Dimension.CONSISTENCY
+    severity: str = "warning"
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        summed = (
+            f'SELECT institution_id, "{self.by}" AS whole, sum("{self.amount}") AS amount'
+            f" FROM {data_sets()[self.part].table()} WHERE NOT voided GROUP BY ALL"
+        )
+        lacking = (
+            f"SELECT DISTINCT institution_id, links['{self.by}'] AS whole FROM refused"
+            f" WHERE data_set = '{self.part}' AND links['{self.by}'] IS NOT NULL"
+        )
+        here = "{0}.institution_id = t.institution_id AND {0}.whole = t.source_key"
+        return Compiled(
+            (
+                f"LEFT JOIN ({summed}) AS {alias} ON {here.format(alias)}",
+                f"LEFT JOIN ({lacking}) AS {alias}_lacking ON {here.format(f'{alias}_lacking')}",
+            ),
+            f"({alias}.amount IS NOT NULL AND {alias}_lacking.whole IS NULL)",
+            f'abs(t."{self.field.name}" - {alias}.amount) > 0.005',
+        )
+
+
+@dataclass(frozen=True)
+class Placeholder(StoredRule):
+    """A name is somebody's own, not a stand-in: 某某之子, 无名氏, 新生儿, 测试."""
+
+    field: Any
+    message: str = "姓名不应是代称（如“某某之子”“无名氏”），取得姓名后请更正"
+    word: str = "placeholder"
+    dimension: Dimension = Dimension.VALIDITY
+    severity: str = "warning"
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        name = f't."{self.field.name}"'
+        return Compiled((), f"{name} IS NOT NULL", f"regexp_matches({name}, '{STAND_INS}')")
+
+
 def needs(other: str, *, by: str, message: str) -> StoredRule:
     """A row of ``other`` (the word of a data set) names this row in its column ``by``."""
     return Needs(other=other, by=by, message=message)
@@ -306,6 +389,21 @@ def needs(other: str, *, by: str, message: str) -> StoredRule:
 def once(*fields: Any) -> StoredRule:
     """No two rows of a patient at an institution, at the same time, agree in all of these fields."""
     return Once(fields)
+
+
+def sums(total: Any, *, part: str, by: str, amount: str, message: str) -> StoredRule:
+    """``total`` is the sum of the column ``amount`` over the rows of ``part`` that name this row in ``by``."""
+    return Sums(total, part, by, amount, message)
+
+
+def agrees(field: Any) -> StoredRule:
+    """Everyone who registered the resident says the same."""
+    return Agrees(field, f"“{field.title}”与本人在其他机构的登记不一致")
+
+
+def own_name(field: Any) -> StoredRule:
+    """The name is not a stand-in."""
+    return Placeholder(field)
 
 
 def fits_sex(field: Any) -> StoredRule:

@@ -5,6 +5,7 @@ from kangqiao.standards.conditions import not_less
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Flag, Link, Moment, Money, Quantity, Text
 from kangqiao.standards.panels import table
+from kangqiao.standards.quality import sums
 
 
 class Charge(EncounterRecord):
@@ -29,6 +30,9 @@ class Charge(EncounterRecord):
 
     occurred = at(settled)
     rules = [not_less(total, self_paid, severity="warning")]
+    stored = [
+        sums(total, part="charge-item", by="charge", amount="amount", message="“费用总金额”应等于其费用明细的金额之和")
+    ]
     steady = True
     headline = "{payment} 总费用 {total} 元，个人承担 {self_paid} 元"
     panel = table(settled, payment, total, fund_paid, self_paid)

@@ -1,10 +1,12 @@
 """The population database (全员人口): how an institution knows its patients."""
 
+from kangqiao.records.population.document_rules import document_rules
 from kangqiao.standards import fhir as r4
 from kangqiao.standards.conditions import Rule, missing, not_before, present, together
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Date, Moment, Text
 from kangqiao.standards.panels import table
+from kangqiao.standards.quality import agrees, own_name
 
 DOCUMENT_KINDS = {"2.16.156.10011.1.3": "01", "NNCHN": "01", "PPN": "03"}
 """Identity documents among FHIR identifiers, by OID (WS/T 500) or HL7 table 0203, and their code in CV02.01.101."""
@@ -59,6 +61,13 @@ class PatientRegistration(Record):
             severity="warning",
         ),
         Rule("no-birth-date", birth_date, missing(birth_date), "“出生日期”应填写", severity="warning"),
+    ]
+    stored = [
+        *document_rules(document_type, document_number, birth_date=birth_date, sex=sex),
+        own_name(name),
+        agrees(name),
+        agrees(abo),
+        agrees(rh),
     ]
     headline = "{name} {sex} {birth_date}"
     panel = table(document_type, document_number, phone, township, village, insurance, registered_at)
