@@ -9,9 +9,11 @@ and all rules over them are timed beside one DuckDB scan of the same columns in 
 """
 
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -196,13 +198,13 @@ def _found(lake: Path) -> tuple[dict[tuple[str, str], set[tuple[str, str]]], dic
             group, bit = divmod(place, BITS)
             found[word, rule.word] |= set(
                 session.execute(
-                    f"SELECT code, source_key FROM judged JOIN {table} USING (id)"
+                    f"SELECT i.code, source_key FROM judged JOIN {table} USING (id)"
                     f" JOIN kept.institution i ON i.id = {table}.institution_id"
                     f" WHERE judged.failed_{group} & {1 << bit}::BIGINT <> 0"
                 ).fetchall()
             )
     for word, rule, code, key in session.execute(
-        "SELECT data_set, unnest(words), code, source_key FROM refused"
+        "SELECT data_set, unnest(words), i.code, source_key FROM refused"
         " JOIN kept.institution i ON i.id = refused.institution_id"
     ).fetchall():
         found[word, rule].add((code, key))
@@ -290,9 +292,8 @@ def _time(folder: Path, wanted: int) -> None:
     session.execute(f"ATTACH '{folder / 'home' / 'lake' / 'records.duckdb'}' AS small (READ_ONLY)")
     session.execute(f"ATTACH '{folder / 'home' / 'lake' / 'scoring.duckdb'}' AS kept (READ_ONLY)")
     session.execute("CREATE TABLE batch AS FROM kept.batch; CREATE TABLE refused AS FROM small.refused")
-    count = sum(
-        session.execute(f"SELECT count(*) FROM small.{d.table()}").fetchall()[0][0] for d in data_sets().values()
-    )
+    counts = " UNION ALL ".join(f"SELECT count(*) AS rows FROM small.{one.table()}" for one in data_sets().values())
+    count = session.execute(f"SELECT sum(rows) FROM ({counts})").fetchall()[0][0]
     times = max(1, round(wanted / count))
     own = "md5(id::VARCHAR || '-' || copy)::UUID AS id, md5(resident_id::VARCHAR || '-' || copy)::UUID AS resident_id"
     session.execute(
@@ -327,11 +328,8 @@ def _multiplied(data_set, times: int) -> str:
     from kangqiao.standards.data_set import Record
     from kangqiao.standards.quality import LeadsSomewhere, stored_rules_of
 
-    suffixed = [
-        "source_key",
-        *(rule.field.name for rule in stored_rules_of(data_set) if isinstance(rule, LeadsSomewhere)),
-    ]
-    changed = [f"{name} || '-' || copy AS {name}" for name in dict.fromkeys(suffixed)] + ["uuidv7() AS id"]
+    links = [rule.field.name for rule in stored_rules_of(data_set) if isinstance(rule, LeadsSomewhere)]
+    changed = [f"{name} || '-' || copy AS {name}" for name in ("source_key", *links)] + ["uuidv7() AS id"]
     if issubclass(data_set, Record):
         changed.append("md5(patient_id::VARCHAR || '-' || copy)::UUID AS patient_id")
     listed = ", ".join(changed)
