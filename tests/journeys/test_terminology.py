@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 from stage.journey import fits_its_width, make_account, sign_in
 
+from installation import Installation
 from kangqiao.registry.terminology.layouts import Kind
 from kangqiao.registry.terminology.services import import_terminology
 from kangqiao.trust.actors import system_actor
@@ -80,3 +81,29 @@ def test_the_first_edition_has_nothing_to_be_compared_with(page: Page, tmp_path:
     page.get_by_role("link", name="2.0", exact=True).click()
     expect(page.get_by_role("link", name="版的变化")).to_have_count(0)
     assert page.goto(f"{page.url.partition('?')[0]}/changes").status == 404
+
+
+def test_an_operator_imports_editions_and_is_told_what_changed_or_what_to_do(committed_database: str, tmp_path: Path):
+    installation = Installation(KANGQIAO_DATABASE_URL=committed_database)
+    old, new = tmp_path / "1.csv", tmp_path / "2.csv"
+    old.write_text("诊断代码,诊断名称\nA00,霍乱\nI10,高血压\n", encoding="gb18030")
+    new.write_text("诊断代码,诊断名称\nI10,原发性高血压\nU07,新代码\n", encoding="utf-8")
+
+    def bring(kind: str, path: Path, edition: str, day: str) -> tuple[int, str]:
+        done = installation.run("standards", "import", kind, str(path), "--edition", edition, "--from", day)
+        return done.returncode, done.stdout
+
+    try:
+        assert bring("icd-10-insurance", old, "1.0", "2019-01-01")[0] == 0
+        code, said = bring("icd-10-insurance", new, "2.0", "2024-01-01")
+        assert code == 0
+        assert "✓ 已导入 医保疾病诊断分类与代码（ICD-10）医保版 2.0，2 个代码，2024-01-01 启用" in said
+        assert "比 1.0 版：新增 1，改名 1，不再收录 1" in said
+        assert "没有改动" in bring("icd-10-insurance", new, "2.0", "2024-01-01")[1]
+        assert (installation.home / "terminology" / "icd-10.txt").read_text() == "A00\nI10\nU07\n"
+        code, said = bring("loinc", new, "2.77", "2024-01-01")
+        assert (code, "应有“LOINC_NUM”和“LONG_COMMON_NAME”两列" in said) == (1, True)
+        code, said = bring("icd-11", new, "1", "2024-01-01")
+        assert (code, "icd-10-clinical" in said) == (1, True)
+    finally:
+        installation.close()

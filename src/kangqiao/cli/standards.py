@@ -90,7 +90,7 @@ def import_(
         try:
             _say(_import(kind, file, edition.strip(), valid_from.date()))
         except TerminologyRefused as refusal:
-            console.print(f"✗ {refusal}", style="red", markup=False)
+            console.print(f"✗ {refusal}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(1) from refusal
 
 
@@ -117,9 +117,9 @@ def _import(kind: str, file: Path, edition: str, valid_from: dt.date) -> Any:
 
 def _say(done: Any) -> None:
     title = f"{done.edition}，{done.edition.codes_count} 个代码，{done.edition.valid_from} 启用"
-    console.print(f"✓ 同一文件已经导入过，没有改动：{title}" if done.already else f"✓ 已导入 {title}")
+    said = f"✓ 同一文件已经导入过，没有改动：{title}" if done.already else f"✓ 已导入 {title}"
+    console.print(said, markup=False, soft_wrap=True)
     if done.before:
         found = done.differences
-        console.print(
-            f"  比 {done.before.edition} 版：新增 {found.added}，改名 {found.renamed}，不再收录 {found.dropped}"
-        )
+        counts = f"新增 {found.added}，改名 {found.renamed}，不再收录 {found.dropped}"
+        console.print(f"  比 {done.before.edition} 版：{counts}", markup=False)

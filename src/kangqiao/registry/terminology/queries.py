@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -88,7 +89,7 @@ def differing_codes(
         f"SELECT code, now.name, before.name{_BOTH} WHERE {_DIFFERS[change]} AND code > %(after)s"
         " ORDER BY code LIMIT %(most)s"
     )
-    given = {"now": now.id, "before": before.id, "after": after, "most": size + 1}
+    given: dict[str, Any] = {"now": now.id, "before": before.id, "after": after, "most": size + 1}
     with connection.cursor() as cursor:
         cursor.execute(query, given)
         rows = [Differing(*row) for row in cursor.fetchall()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +80,7 @@ def _read(path: Path, layout: Layout, folder: Path) -> Iterator[Entry]:
         raise TerminologyRefused(f"{path.name}：应为 .xlsx、.csv 或 .zip；旧的 .xls 请用 Excel 或 WPS 另存为 .xlsx")
 
 
-def _entries(path: Path, sheets: dict[str, Iterable[Sequence[Cell]]], layout: Layout) -> Iterator[Entry]:
+def _entries(path: Path, sheets: Mapping[str, Iterable[Sequence[Cell]]], layout: Layout) -> Iterator[Entry]:
     first: list[str] = []
     known = False
     for title, rows in sheets.items():

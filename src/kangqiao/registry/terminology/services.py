@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -90,6 +91,7 @@ def publish_codes(kind: Kind) -> None:
     imported_codes.publish(identifier, codes.distinct().iterator(chunk_size=10_000))
 
 
+@functools.lru_cache(maxsize=50_000)  # a drug of many makers and packings is one name
 def initials_of(name: str) -> str:
     """Return the first letters of a name's pinyin in lower case; letters and digits stand for themselves."""
     first = pypinyin.lazy_pinyin(name, style=pypinyin.Style.FIRST_LETTER)
