@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import io
 import re
 import string
 import zipfile
@@ -19,12 +20,14 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+import openpyxl
 import python_calamine
+from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from kangqiao.formats.archives import Limits, Meter, UnreadableArchive
@@ -296,3 +299,24 @@ def _escaped(text: str) -> str:
 
 _LONGEST = 32_767
 _SPECIAL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+
+
+def table_workbook(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], notes: Sequence[str] = ()) -> bytes:
+    """Return a workbook of one sheet: a line of heads that stays in sight, the rows, then notes below the table.
+
+    Numbers stay numbers and None an empty cell; a text is never taken for a formula. For tables that people read.
+    """
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = re.sub(r"[\\/*?:\[\]]", " ", title)[:31]
+    for cells in (heads, *rows, *([[]] if notes else []), *([note] for note in notes)):
+        sheet.append(list(cells))
+    for cell in (cell for line in sheet.iter_rows() for cell in line if isinstance(cell.value, str)):
+        cell.data_type = "s"
+    for column, head in enumerate(heads, 1):
+        sheet.cell(1, column).font = Font(bold=True)
+        sheet.column_dimensions[get_column_letter(column)].width = max(10, min(44, 2 * len(head) + 4))
+    sheet.freeze_panes = "B2"
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()

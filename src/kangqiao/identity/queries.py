@@ -1,6 +1,6 @@
 """Reading people: who fits a search, and how one person is known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -97,6 +97,12 @@ def person(resident_id: UUID) -> Person | None:
         return None
     patients = _patients(resident_id)
     return _person(resident, _documents([resident_id]).get(resident_id, ()), places=len(patients), patients=patients)
+
+
+def residents_of(patients: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Return patient → resident by the current links; patients who are linked to nobody are left out."""
+    links = Link.objects.filter(patient_id__in=set(patients), undone_at=None)
+    return dict(links.values_list("patient_id", "resident_id"))
 
 
 def _person(
