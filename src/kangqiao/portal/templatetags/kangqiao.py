@@ -130,6 +130,8 @@ def progress(label: str, value: float, maximum: float) -> SafeString:
 def chart(name: str, data: dict[str, Any], title: str = "") -> dict[str, Any]:
     """Return a line chart of `{"unit", "normal": [low, high], "series": [{"name", "points": [[moment, value]]}]}`.
 
+    `"ends": [least, most]` fixes the ends of the axis, None leaves one to the values.
+
     `name` is unique on the page. The page loads the script once: `{% block scripts %}{% charts %}{% endblock %}`.
     """
     return {"name": name, "data": data, "title": title}

@@ -1,5 +1,6 @@
 // Draws every <div class="kq-chart" data-chart="ID"> from the JSON in <script id="ID" type="application/json">:
 //   {"unit": "mmHg", "normal": [60, 140], "series": [{"name": "收缩压", "points": [["2026-01-05T08:30:00+08:00", 132], …]}]}
+// "ends": [0, 100] fixes the ends of the axis, null leaves one to the values.
 // Times are shown as Asia/Shanghai, whatever the computer is set to.
 const SHANGHAI = 8 * 3600 * 1000;
 const colours = ["#0f6b6e", "#b4541a", "#3d63a8", "#7a4f9c", "#5b7a1e"];
@@ -20,6 +21,7 @@ const days = {
 
 function chartOption(data) {
   const [low, high] = data.normal || [];
+  const [least, most] = data.ends || [];
   const band = data.normal && {
     silent: true,
     itemStyle: { color: "rgba(27, 110, 69, 0.09)" },
@@ -39,9 +41,9 @@ function chartOption(data) {
       name: data.unit,
       nameTextStyle: { ...text, align: "left" },
       scale: true,
-      min: low === undefined || low === null ? undefined : (value) => Math.min(value.min, low), // the band is in sight
-      max: high === undefined || high === null ? undefined : (value) => Math.max(value.max, high),
-      axisLabel: { ...text, showMinLabel: false, showMaxLabel: false }, // the ends are no round numbers
+      min: least ?? (low === undefined || low === null ? undefined : (value) => Math.min(value.min, low)), // the band is in sight
+      max: most ?? (high === undefined || high === null ? undefined : (value) => Math.max(value.max, high)),
+      axisLabel: { ...text, showMinLabel: least === 0, showMaxLabel: most === 100 }, // other ends are no round numbers
       splitLine: { lineStyle: { color: token("--kq-line") } },
     },
     series: data.series.map((series, index) => ({
