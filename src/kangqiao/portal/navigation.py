@@ -63,6 +63,14 @@ DESTINATIONS: tuple[Destination, ...] = (
         Permission.CONTRACT_READ,
     ),
     Destination(
+        "数据质量",
+        "质量看板",
+        "各县区、机构和数据集的得分、排名、趋势，直到不合格的行",
+        "activity",
+        "quality:overview",
+        Permission.QUALITY_READ,
+    ),
+    Destination(
         "机构与区划",
         "机构目录",
         "医疗卫生机构及其科室、人员，从 Excel 导入",

@@ -57,6 +57,7 @@ class QualityRule:
         return f"{self.data_set}.{self.word}"
 
 
+FORMER = "former"
 LATE, WEEKEND_GAP, SUDDEN_DROP = "revised_at:late", "day:weekend-gap", "day:sudden-drop"
 
 
@@ -71,6 +72,30 @@ def rules_of(word: str) -> tuple[QualityRule, ...]:
 def rule_by_key() -> dict[str, QualityRule]:
     """Return every rule of every data set by its key."""
     return {rule.key: rule for word in data_sets() for rule in rules_of(word)}
+
+
+def rule_of(data_set: str, word: str) -> QualityRule | None:
+    """Return a rule by its data set's word and its own, or None.
+
+    What was refused by a check that has another wording by now is known under its column, ``<column>:former``.
+    """
+    known = rule_by_key().get(f"{data_set}.{word}")
+    column, _, check = word.partition(":")
+    of_data_set = data_sets().get(data_set)
+    if known or check != FORMER or of_data_set is None:
+        return known
+    title = next((field.title for field in of_data_set.wire() if field.name == column), None)
+    if title is None:
+        return None
+    return QualityRule(
+        data_set=data_set,
+        word=word,
+        title=f"“{title}”：按修改以前的规则退回",
+        column=column,
+        dimension=Dimension.VALIDITY,
+        severity="error",
+        stage=Stage.GATE,
+    )
 
 
 def _of_gate(data_set: type[DataSet]) -> Iterator[QualityRule]:

@@ -50,6 +50,7 @@ class Volume(models.Model):
                 condition=Q(rows__gte=F("failed"), failed__gte=0, refused__gte=0), name="volume_failed_of_rows"
             ),
         ]
+        indexes = [models.Index(fields=["day"], name="volume_day")]
 
 
 class Standing(models.Model):

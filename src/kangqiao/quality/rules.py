@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 FORMULA = (
     "得分 = 各可评价维度得分的平均；维度得分 = 100 ×（1 − 不合格行数 ÷ 应评价行数）；"
@@ -39,7 +40,9 @@ def total_score(counts: Iterable[Count]) -> float | None:
     return sum(scores) / len(scores) if scores else None
 
 
-def ranks(scores: dict[object, float | None]) -> dict[object, int | None]:
+def ranks(scores: Mapping[Any, float | None]) -> dict[Any, int | None]:
     """Return each one's place: the best is 1, equal scores share a place, those without a score have none."""
-    ordered = sorted((score for score in scores.values() if score is not None), reverse=True)
-    return {key: None if score is None else ordered.index(score) + 1 for key, score in scores.items()}
+    places: dict[float, int] = {}
+    for place, score in enumerate(sorted((score for score in scores.values() if score is not None), reverse=True), 1):
+        places.setdefault(score, place)
+    return {key: None if score is None else places[score] for key, score in scores.items()}

@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("intake/", include("kangqiao.intake.urls")),
     path("residents/", include("kangqiao.identity.urls")),
     path("records/", include("kangqiao.records.urls")),
+    path("quality/", include("kangqiao.quality.urls")),
     path("registry/", include("kangqiao.registry.urls")),
 ]

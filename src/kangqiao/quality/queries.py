@@ -1,0 +1,242 @@
+"""Reads of quality: what a measurement found, summed up over institutions and time by PostgreSQL.
+
+Every read takes the institutions it may look at (``places.Ground.within``), a period of days, and says by what its sums
+are grouped. A month of quality is named by its first day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection
+
+from kangqiao.quality.catalogue import Stage, rule_by_key
+from kangqiao.quality.models import Measurement
+from kangqiao.quality.places import Seat
+from kangqiao.quality.rules import NOTHING, Count
+from kangqiao.standards.quality import Dimension
+
+
+class By(StrEnum):
+    """What sums are grouped by; a rule by its key (``lab-result.quantity:range``)."""
+
+    COUNTY = "county"
+    INSTITUTION = "institution"
+    DATA_SET = "data-set"
+    RULE = "rule"
+    MONTH = "month"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days from the first to the last, both included."""
+
+    first: dt.date
+    last: dt.date
+
+
+def month_of(day: dt.date) -> Period:
+    """Return the month of a day."""
+    return Period(day.replace(day=1), next_month(day) - dt.timedelta(days=1))
+
+
+def next_month(day: dt.date) -> dt.date:
+    """Return the first day of the month after that of a day."""
+    return (day.replace(day=28) + dt.timedelta(days=4)).replace(day=1)
+
+
+def months_before(month: dt.date, count: int) -> dt.date:
+    """Return the first day of the month so many months earlier."""
+    years, index = divmod(month.month - 1 - count, 12)
+    return dt.date(month.year + years, index + 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score from 0 to 100 (None: not assessable), and the counts of the dimensions it comes from."""
+
+    total: float | None
+    counts: Mapping[Dimension, Count]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Rows that are stored, how many of them fail any rule, and rows that were sent and are still refused."""
+
+    rows: int
+    failed: int
+    refused: int
+
+    @property
+    def sent(self) -> int:
+        """Rows stored or refused."""
+        return self.rows + self.refused
+
+    @property
+    def passed(self) -> float | None:
+        """The share of rows in percent that are stored and fail no rule, or None without rows."""
+        return 100 * (1 - (self.failed + self.refused) / self.sent) if self.sent else None
+
+
+NO_SCORE = Score(None, dict.fromkeys(Dimension, NOTHING))
+NO_ROWS = Amount(0, 0, 0)
+
+
+def newest_measurement() -> Measurement | None:
+    """Return the measurement whose findings are stored, or None before the first one."""
+    return Measurement.objects.order_by("-started_at").first()
+
+
+def measured_months(*, until: dt.date, count: int) -> list[dt.date]:
+    """Return the months with anything measured, newest first: at most ``count``, none that begins after ``until``."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MONTHS, {"until": until, "count": count})
+        return [month for (month,) in cursor.fetchall()]
+
+
+_MONTHS = """
+    WITH RECURSIVE found (month, place) AS (
+        SELECT max(month), 1 FROM quality_standing WHERE month <= %(until)s
+        UNION ALL
+        SELECT (SELECT max(month) FROM quality_standing s WHERE s.month < found.month), place + 1
+        FROM found WHERE month IS NOT NULL AND place < %(count)s)
+    SELECT month FROM found WHERE month IS NOT NULL"""
+
+
+def scores(seats: Sequence[Seat], by: By, period: Period, *, data_set: str | None = None) -> dict[Any, Score]:
+    """Return the score of every group that has anything assessed or measured: counts are summed, then scored."""
+    listed = ", ".join(
+        f"coalesce(sum(assessed) FILTER (WHERE dimension = '{each}'), 0)::bigint,"
+        f" coalesce(sum(failed) FILTER (WHERE dimension = '{each}'), 0)::bigint"
+        for each in Dimension
+    )
+    counted = _sums("quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
+    rows = _rows(
+        f"""WITH counted AS ({counted})
+            SELECT key, {_TOTAL}, {listed}
+            FROM counted GROUP BY key""",
+        seats,
+        period,
+        data_set=data_set,
+    )
+    return {key: Score(total, _by_dimension(numbers)) for key, total, *numbers in rows}
+
+
+_TOTAL = "round(avg(100 * (1 - failed::numeric / assessed)) FILTER (WHERE assessed > 0), 6)::float8"
+"""``rules.total_score`` of the counts of a group's dimensions."""
+
+
+def _by_dimension(numbers: Sequence[int]) -> dict[Dimension, Count]:
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return {dimension: Count(*pair) for dimension, pair in zip(Dimension, pairs, strict=True)}
+
+
+def total_scores(
+    seats: Sequence[Seat], by: By, period: Period, *, data_set: str | None = None
+) -> dict[Any, float | None]:
+    """Return the scores without their dimensions: enough to rank and to draw."""
+    counted = _sums("quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
+    rows = _rows(
+        f"""WITH counted AS ({counted})
+            SELECT key, {_TOTAL}
+            FROM counted GROUP BY key""",
+        seats,
+        period,
+        data_set=data_set,
+    )
+    return dict(rows)
+
+
+def amounts(seats: Sequence[Seat], by: By, period: Period, *, data_set: str | None = None) -> dict[Any, Amount]:
+    """Return how many rows every group has."""
+    query = _sums("quality_volume", by, ("rows", "failed", "refused"), data_set=data_set)
+    return {key: Amount(*numbers) for key, *numbers in _rows(query, seats, period, data_set=data_set)}
+
+
+def rule_counts(seats: Sequence[Seat], period: Period, *, data_set: str | None = None) -> dict[str, Count]:
+    """Return how often every rule that has anything to say assessed and failed, by its key.
+
+    A rule of the gate assessed every row that was sent, also where none failed.
+    """
+    query = _sums("quality_measure", By.RULE, ("assessed", "failed"), data_set=data_set)
+    found = {key: Count(*numbers) for key, *numbers in _rows(query, seats, period, data_set=data_set)}
+    sent = amounts(seats, By.DATA_SET, period, data_set=data_set)
+    return {
+        key: Count(sent[word].sent, count.failed) if _of_gate(key) and word in sent else count
+        for key, count in found.items()
+        for word in [key.partition(".")[0]]
+    }
+
+
+def counts_of_rule(seats: Sequence[Seat], by: By, period: Period, *, data_set: str, rule: str) -> dict[Any, Count]:
+    """Return how often one rule (by its word within the data set) assessed and failed, by group."""
+    query = _sums("quality_measure", by, ("assessed", "failed"), data_set=data_set, rule=rule)
+    found = {key: Count(*numbers) for key, *numbers in _rows(query, seats, period, data_set=data_set, rule=rule)}
+    if not _of_gate(f"{data_set}.{rule}"):
+        return found
+    return _over_sent(found, amounts(seats, by, period, data_set=data_set))
+
+
+def _over_sent(found: Mapping[Any, Count], sent: Mapping[Any, Amount]) -> dict[Any, Count]:
+    failed = {key: count.failed for key, count in found.items()}
+    return {key: Count(amount.sent, failed.get(key, 0)) for key, amount in sent.items()} | {
+        key: count for key, count in found.items() if key not in sent
+    }
+
+
+def _of_gate(key: str) -> bool:
+    """Return whether a rule refuses rows; those that are no longer in the catalogue did."""
+    known = rule_by_key().get(key)
+    return known is None or known.stage is Stage.GATE
+
+
+def failed_days(seats: Sequence[Seat], period: Period, *, data_set: str, rule: str) -> dict[dt.date, int]:
+    """Return how often a rule failed on the days on which it did."""
+    query = _sums("quality_failedday", By.DAY, ("failed",), data_set=data_set, rule=rule)
+    return dict(_rows(query, seats, period, data_set=data_set, rule=rule))
+
+
+# -- SQL ---------------------------------------------------------------------------------------------------------------
+
+_TIMES = {"quality_standing": "month", "quality_measure": "month", "quality_volume": "day", "quality_failedday": "day"}
+_KEYS = {
+    By.COUNTY: "seat.county",
+    By.INSTITUTION: "t.institution_id",
+    By.DATA_SET: "t.data_set",
+    By.RULE: "t.data_set || '.' || t.rule",
+    By.MONTH: "(t.{time} - (extract(day FROM t.{time})::int - 1))",
+    By.DAY: "t.{time}",
+}
+
+
+def _sums(
+    table: str, by: By, columns: Iterable[str], *, data_set: str | None, rule: str | None = None, also: str = ""
+) -> str:
+    """Return the query of sums by key (and by the column ``also``) over the institutions and days of its parameters."""
+    time = _TIMES[table]
+    selected = [f"{_KEYS[by].format(time=time)} AS key", *([f"t.{also}"] if also else [])]
+    summed = [f"sum(t.{column}) AS {column}" for column in columns]
+    narrowed = " AND t.data_set = %(data_set)s" if data_set is not None else ""
+    narrowed += " AND t.rule = %(rule)s" if rule is not None else ""
+    return f"""SELECT {", ".join(selected + summed)} FROM {table} AS t
+        JOIN unnest(%(ids)s::int[], %(counties)s::text[]) AS seat (id, county) ON seat.id = t.institution_id
+        WHERE t.{time} BETWEEN %(first)s AND %(last)s{narrowed}
+        GROUP BY {"1, 2" if also else "1"}"""
+
+
+def _rows(query: str, seats: Sequence[Seat], period: Period, **only: str | None) -> list[tuple[Any, ...]]:
+    parameters = {
+        "ids": [seat.id for seat in seats],
+        "counties": [seat.county for seat in seats],
+        "first": period.first,
+        "last": period.last,
+        **only,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return cursor.fetchall()

@@ -1,1 +1,0 @@
-"""术语: vocabularies whose owners distribute them in files, edition by edition."""
