@@ -1,22 +1,30 @@
-"""`kangqiao standards`: the intake contract, interface documents and Excel templates. Needs no database."""
+"""`kangqiao standards`: the intake contract, interface documents and Excel templates, which need no database, and the
+import of terminologies, which does.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import django
 import typer
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-standards = typer.Typer(no_args_is_help=True, help="数据标准：接入标准、接口说明和填报模板")
+from kangqiao.wiring.ready import ready
+
+standards = typer.Typer(no_args_is_help=True, help="数据标准：接入标准、接口说明、填报模板，导入术语")
 console = Console()
 
 
 @standards.callback()
-def _setup() -> None:
+def _setup(context: typer.Context) -> None:
+    if context.invoked_subcommand == "import":
+        return  # needs the database, which must run before Django's settings look for it
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kangqiao.wiring.settings")
     django.setup()
 
@@ -62,3 +70,56 @@ def template(
     target = output or Path(f"{data_set}.xlsx")
     target.write_bytes(excel_template(known[data_set]))
     console.print(f"✓ 已写入 {target}")
+
+
+@standards.command("import", help="导入一种术语的一个版本：ICD-10、ICD-9-CM-3、药品、耗材编码或 LOINC")
+def import_(
+    kind: Annotated[str, typer.Argument(help="哪种术语，如 icd-10-insurance；写错时列出全部")],
+    file: Annotated[Path, typer.Argument(help="发布单位的 .xlsx、.csv 或 .zip", exists=True, dir_okay=False)],
+    edition: Annotated[str, typer.Option("--edition", help="版本，如 2.0")],
+    valid_from: Annotated[dt.datetime, typer.Option("--from", help="启用日期", formats=["%Y-%m-%d"])],
+) -> None:
+    with ready(report=lambda text: typer.echo(text, err=True)):
+        from kangqiao.registry.errors import TerminologyRefused
+        from kangqiao.registry.terminology.layouts import Kind
+
+        if kind not in Kind.values:
+            listed = "\n".join(f"  {each.value}　{each.label}" for each in Kind)
+            console.print(f"✗ 没有术语 {kind}；可以导入：\n{listed}", style="red", markup=False)
+            raise typer.Exit(1)
+        try:
+            _say(_import(kind, file, edition.strip(), valid_from.date()))
+        except TerminologyRefused as refusal:
+            console.print(f"✗ {refusal}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(1) from refusal
+
+
+def _import(kind: str, file: Path, edition: str, valid_from: dt.date) -> Any:
+    """Import under a counter of codes, and hand the codes to the gate."""
+    from kangqiao.registry.terminology.layouts import Kind
+    from kangqiao.registry.terminology.services import import_terminology, publish_codes
+    from kangqiao.trust.actors import system_actor
+
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:.0f} 个代码"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("已读入", total=None)
+        done = import_terminology(
+            kind=Kind(kind),
+            path=file,
+            edition=edition,
+            valid_from=valid_from,
+            actor=system_actor("command line"),
+            report=lambda count: bar.update(task, completed=count),
+        )
+    publish_codes(Kind(kind))
+    return done
+
+
+def _say(done: Any) -> None:
+    title = f"{done.edition}，{done.edition.codes_count} 个代码，{done.edition.valid_from} 启用"
+    said = f"✓ 同一文件已经导入过，没有改动：{title}" if done.already else f"✓ 已导入 {title}"
+    console.print(said, markup=False, soft_wrap=True)
+    if done.before:
+        found = done.differences
+        counts = f"新增 {found.added}，改名 {found.renamed}，不再收录 {found.dropped}"
+        console.print(f"  比 {done.before.edition} 版：{counts}", markup=False)

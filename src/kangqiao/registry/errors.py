@@ -42,3 +42,7 @@ class AlreadyConfirmed(RegistryError):
 
     def __init__(self) -> None:
         super().__init__("这次导入已经确认过，无需再次确认。")
+
+
+class TerminologyRefused(RegistryError):
+    """A file of a terminology does not fit, or the edition is there with other content; nothing was stored."""

@@ -1,4 +1,4 @@
-"""The nouns of the registry: divisions, institutions, their departments and their staff."""
+"""The nouns of the registry: divisions, institutions, their departments and staff, and terminologies."""
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
@@ -203,3 +203,67 @@ class Import(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class TerminologyEdition(models.Model):
+    """术语版本: one edition of a vocabulary as its owner distributed it; never changed once imported."""
+
+    class Kind(models.TextChoices):
+        """The vocabularies that can be imported."""
+
+        ICD_10_CLINICAL = "icd-10-clinical", "疾病分类与代码（ICD-10）国家临床版"
+        ICD_10_INSURANCE = "icd-10-insurance", "医保疾病诊断分类与代码（ICD-10）医保版"
+        ICD_9_CLINICAL = "icd-9-cm-3-clinical", "手术操作分类代码（ICD-9-CM-3）国家临床版"
+        ICD_9_INSURANCE = "icd-9-cm-3-insurance", "医保手术操作分类与代码（ICD-9-CM-3）医保版"
+        DRUG_INSURANCE = "drug-insurance", "国家医保药品编码"
+        DRUG_STANDARD = "drug-standard", "国家药品编码本位码"
+        CONSUMABLE = "consumable", "医保医用耗材编码"
+        LOINC = "loinc", "LOINC 检验检查编码"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField("术语", max_length=20, choices=Kind)
+    edition = models.TextField("版本")
+    valid_from = models.DateField("启用日期")
+    valid_to = models.DateField("停用日期", null=True)
+    file_name = models.TextField("文件名")
+    digest = models.CharField("文件摘要", max_length=64)
+    codes_count = models.IntegerField("代码数")
+    imported_at = models.DateTimeField("导入时间", db_default=Now())
+    actor_id = models.UUIDField("经办", null=True)
+
+    class Meta:
+        verbose_name = "术语版本"
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "edition"], name="terminology_edition_is_imported_once"),
+            models.UniqueConstraint(fields=["kind", "valid_from"], name="terminology_editions_begin_on_different_days"),
+            models.CheckConstraint(name="terminology_edition_has_a_name", condition=~Q(edition="")),
+            models.CheckConstraint(name="terminology_edition_has_codes", condition=Q(codes_count__gt=0)),
+            models.CheckConstraint(
+                name="terminology_edition_ends_after_it_begins",
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.edition}"
+
+
+class TerminologyCode(models.Model):
+    """术语代码 of one edition; `initials` are the first letters of the name's pinyin, `active` as its owner says."""
+
+    edition = models.ForeignKey(TerminologyEdition, models.CASCADE, related_name="codes", verbose_name="版本")
+    code = models.TextField("代码")
+    name = models.TextField("名称")
+    detail = models.TextField("说明")
+    initials = models.TextField("拼音首字母")
+    active = models.BooleanField("有效")
+
+    class Meta:
+        verbose_name = "术语代码"
+        constraints = [
+            models.UniqueConstraint(fields=["edition", "code"], name="terminology_code_is_one_of_its_edition"),
+            models.CheckConstraint(name="terminology_code_has_code_and_name", condition=~Q(code="") & ~Q(name="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"

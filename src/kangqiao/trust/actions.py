@@ -29,6 +29,7 @@ class Action(TextChoices):
     REFUSED_READ = "intake:refused:read", "查看退回的数据行"
     REFUSED_DOWNLOAD = "intake:refused:download", "下载退回的数据行"
     REGISTRY_IMPORT = "registry:import", "导入机构、科室和人员"
+    TERMINOLOGY_IMPORT = "registry:terminology:import", "导入术语版本"
     QUALITY_MEASURE = "quality:measure", "测量数据质量"
     QUALITY_ROWS_READ = "quality:rows:read", "查看不合格的数据行"
     QUALITY_EXPORT = "quality:export", "导出数据质量报告"
@@ -69,6 +70,7 @@ OBJECT_LABELS: dict[str, str] = {
     "record": "来源记录",
     "batch": "数据批次",
     "institution": "机构",
+    "terminology": "术语版本",
     "measurement": "质量测量",
     "issue": "质量整改",
     "quality": "数据质量",
