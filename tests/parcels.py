@@ -57,14 +57,18 @@ def vital_signs(key="V1", **changes):
     return row | changes
 
 
-def write_parcel(folder: Path, data_sets, *, number="2026-001", form="csv", sender=HOSPITAL, **manifest):
-    """Write rows by data set word into ``folder`` with a manifest; ``form`` is the file's suffix."""
+def write_parcel(folder: Path, data_sets, *, number="2026-001", form="csv", sender=HOSPITAL, editions=None, **manifest):
+    """Write rows by data set word into ``folder`` with a manifest; ``form`` is the file's suffix.
+
+    ``editions`` says by word which edition a file follows, where its entry says it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for word, rows in data_sets.items():
         file = folder / f"{word}.{form}"
         file.write_bytes(_encoded(rows, form))
-        entries.append({"data_set": word, "file": file.name, "rows": len(rows), "sm3": sm3_of_file(file)})
+        entry = {"data_set": word, "file": file.name, "rows": len(rows), "sm3": sm3_of_file(file)}
+        entries.append(entry | ({"edition": editions[word]} if word in (editions or {}) else {}))
     content = {
         "sender": sender,
         "number": number,

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import zipfile
+from itertools import count
 
 import openpyxl
 import pytest
@@ -57,7 +58,7 @@ def send(process, store, tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     """A function that makes an empty folder."""
-    made = iter(range(100))
+    made = count()
 
     def new():
         path = tmp_path / f"folder-{next(made)}"

@@ -358,6 +358,23 @@ def test_former_versions_are_shown_with_what_each_changed(patient, reading):
     assert "3 版" in text_of(reading.get(record_of(patient, "?voided=1")))
 
 
+def test_a_former_version_with_a_column_that_is_gone_still_says_what_stood_there(patient, reading):
+    row = write(Diagnosis, patient, moment("2026-03-05"), role="1", code="I10.x00", code_name="高血压病")
+    keep_version(row)
+    former = FormerVersion.objects.get(record_id=row.id)
+    former.content |= {"ward_note": "三病区", "old_card": "530902196508121224"}
+    del former.content["onset"]
+    former.save()
+    row.version, row.revised_at = 2, moment("2026-03-06 10:00")
+    row.save()
+    page = text_of(reading.get(record_of(patient, f"/items/diagnosis/{row.id}")))
+    newest, _ = page.split('<ol class="rv-history">')[1].split("<li>")[1:]
+    assert "已取消的数据项 ward_note" in newest
+    assert "<del>三病区</del>" in newest
+    assert "530***********1224" in newest
+    assert "530902196508121224" not in page
+
+
 def test_masked_elements_are_shown_when_asked_for_and_that_is_written_down(patient, reading):
     row = write(
         PatientRegistration,

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from changed_data_set import ClinicVisit
 from kangqiao.formats.tabular import TableFile, TableFormat
 from kangqiao.intake.gate import Gate, check_file
 from kangqiao.standards import imported_codes, value_sets
 from kangqiao.standards.checks import _retirement
 from kangqiao.standards.data_set import at, data_sets
+from kangqiao.standards.editions import numbers_of
 from kangqiao.standards.fields import Coded, Codes, Count, Date, Flag, Link, Moment, Money, Quantity, Text
 from kangqiao.standards.validation import check_row, failed_checks, mask_columns
 from kangqiao.standards.value_sets import Code, ValueSet
@@ -89,7 +91,7 @@ def _texts(field):  # noqa: PLR0911
 
 
 def _rows(data_set):
-    names = {field.name: field for field in data_set.wire()}
+    names = {field.name: field for field in data_set.columns()}
     cells = {name: st.none() | _texts(field) for name, field in names.items()}
     for name, field in names.items():
         if isinstance(field, Coded) and f"{name}_name" in names and not field.named:
@@ -110,11 +112,16 @@ def half_imported(tmp_path_factory):
         yield
 
 
+CASES = [
+    *(pytest.param(data_set, data_set.edition(), id=word) for word, data_set in sorted(data_sets().items())),
+    *(pytest.param(ClinicVisit, number, id=f"changed {number}") for number in numbers_of(ClinicVisit)),
+]
+
+
 @pytest.mark.usefixtures("half_imported")
-@pytest.mark.parametrize("word", sorted(data_sets()))
-def test_file_and_row_get_the_same_verdict(word, tmp_path_factory):
-    data_set = data_sets()[word]
-    folder = tmp_path_factory.mktemp(word)
+@pytest.mark.parametrize(("data_set", "edition"), CASES)
+def test_file_and_row_get_the_same_verdict(data_set, edition, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(data_set.word)
     gate = Gate(folder, institutions={"H1": 1}, received_at=RECEIVED)
     session = gate.session(rows=0)
 
@@ -123,7 +130,8 @@ def test_file_and_row_get_the_same_verdict(word, tmp_path_factory):
     def compare(rows):
         for number, row in enumerate(rows):
             row["source_key"] = f"K{number}"  # repeated keys are the file's business, not the row's
-        assert _in_duckdb(session, data_set, rows, folder) == [_in_python(data_set, row) for row in rows]
+        in_duckdb = _in_duckdb(session, data_set, rows, folder, edition)
+        assert in_duckdb == [_in_python(data_set, row, edition) for row in rows]
 
     compare()
     gate.close()
@@ -159,10 +167,10 @@ def test_both_renderings_find_the_same_choices_out_of_use(codes, happened_at):
     assert found == (check.fails({}, {"chosen": codes, "happened": happened_at}),)
 
 
-def _in_duckdb(session, data_set, rows, folder: Path):
+def _in_duckdb(session, data_set, rows, folder: Path, edition):
     path = folder / "rows.ndjson"
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    verdict = check_file(session, data_set, TableFile(path, TableFormat.NDJSON))
+    verdict = check_file(session, data_set, TableFile(path, TableFormat.NDJSON), edition=edition)
     stored = [field.name for field in data_set.elements()]
     values = ", ".join(
         f'epoch_us("{field.name}")' if field.duckdb_type == "TIMESTAMPTZ" else f'"{field.name}"'
@@ -179,9 +187,9 @@ def _in_duckdb(session, data_set, rows, folder: Path):
     ]
 
 
-def _in_python(data_set, cells):
+def _in_python(data_set, cells, edition):
     institution = {"H1": 1}.get(cells["institution_code"])
-    checked = check_row(data_set, cells, institution_id=institution, received_at=RECEIVED)
+    checked = check_row(data_set, cells, institution_id=institution, received_at=RECEIVED, edition=edition)
     values = {field.name: _comparable(checked.values[field.name]) for field in data_set.elements()}
     return values, {(check.column, check.word) for check in checked.failed}
 

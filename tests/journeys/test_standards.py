@@ -74,3 +74,14 @@ def test_a_clinician_may_not_read_the_contract(page: Page):
     sign_in(page, "doctor")
     expect(page.get_by_role("heading", level=1)).to_contain_text("测试员")
     assert page.goto("/standards/contract.json").status == 403
+
+
+def test_announced_changes_have_a_page_and_without_any_it_says_so(page: Page, shoot: Shoot):
+    make_account("sender", "sender", institution_id=1)
+    sign_in(page, "sender")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("测试员")
+    page.goto("/standards/changes")
+    expect(page.get_by_role("heading", level=1)).to_have_text("变更公告")
+    expect(page.get_by_text("还没有变更公告")).to_be_visible()
+    shoot("standards-changes")
+    assert fits_its_width(page)

@@ -8,14 +8,18 @@ import datetime as dt
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import django
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from kangqiao.wiring.ready import ready
+
+if TYPE_CHECKING:
+    from kangqiao.standards.data_set import DataSet
 
 standards = typer.Typer(no_args_is_help=True, help="数据标准：接入标准、接口说明、填报模板，导入术语")
 console = Console()
@@ -55,20 +59,49 @@ def docs(folder: Annotated[Path, typer.Argument(help="写到哪个文件夹", fi
     console.print(f"✓ {len(data_sets())} 个数据集的接口说明和填报模板已写入 {folder}")
 
 
+@standards.command(help="逐项比较一个数据集的两个版本")
+def compare(
+    data_set: Annotated[str, typer.Argument(help="数据集代号，如 lab-result")],
+    former: Annotated[str, typer.Argument(help="旧版，如 1.0")],
+    newer: Annotated[str, typer.Argument(help="新版，如 1.1")],
+) -> None:
+    from kangqiao.standards.comparison import UnknownEdition
+    from kangqiao.standards.comparison import compare as differences
+
+    known = _known(data_set)
+    try:
+        found = differences(known, former, newer)
+    except UnknownEdition as error:
+        console.print(f"✗ {error}", style="red")
+        raise typer.Exit(1) from error
+    if not found:
+        console.print(f"“{known.title}”的 {former} 版与 {newer} 版没有不同")
+        return
+    table = Table("列名", "名称", "不同之处", f"{former} 版", f"{newer} 版", title=known.title)
+    for each in found:
+        table.add_row(each.column, each.title, each.what, each.former, each.newer)
+    console.print(table)
+
+
+def _known(word: str) -> type[DataSet]:
+    from kangqiao.standards.data_set import data_sets
+
+    found = data_sets().get(word)
+    if found is None:
+        console.print(f"✗ 没有数据集 {word}；已有：{'、'.join(data_sets())}", style="red")
+        raise typer.Exit(1)
+    return found
+
+
 @standards.command(help="写出一个数据集的填报模板（.xlsx）")
 def template(
     data_set: Annotated[str, typer.Argument(help="数据集代号，如 lab-result")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="文件名，默认 <数据集代号>.xlsx")] = None,
 ) -> None:
-    from kangqiao.standards.data_set import data_sets
     from kangqiao.standards.documents import excel_template
 
-    known = data_sets()
-    if data_set not in known:
-        console.print(f"✗ 没有数据集 {data_set}；已有：{'、'.join(known)}", style="red")
-        raise typer.Exit(1)
     target = output or Path(f"{data_set}.xlsx")
-    target.write_bytes(excel_template(known[data_set]))
+    target.write_bytes(excel_template(_known(data_set)))
     console.print(f"✓ 已写入 {target}")
 
 

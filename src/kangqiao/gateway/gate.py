@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from kangqiao.formats.fhir.mapping import Mapped, Problem, Row
-from kangqiao.standards.checks import Check
+from kangqiao.standards.checks import FORMER_CODE, Check
 from kangqiao.standards.code_traps import cell_hints
+from kangqiao.standards.conditions import CITY_TIME
 from kangqiao.standards.data_set import DataSet
+from kangqiao.standards.editions import accepted_on
 from kangqiao.standards.validation import check_row
 
 _ISSUE_TYPES = {
@@ -46,7 +48,13 @@ def judge(mapped: Mapped, *, institution_id: int, received_at: datetime) -> tupl
     problems, rows = list(mapped.problems), []
     for row in mapped.rows:
         row.cells["institution_code"] = str(institution_id)  # the sender is known by its token
-        checked = check_row(row.data_set, row.cells, institution_id=institution_id, received_at=received_at)
+        checked = check_row(
+            row.data_set,
+            row.cells,
+            institution_id=institution_id,
+            received_at=received_at,
+            edition=_edition(row.data_set, received_at),
+        )
         problems += _problems(row, checked.failed)
         rows.append(Judged(row.data_set, checked.values, row.reading.by_receipt, row.reading.unresolved))
     return rows, list(dict.fromkeys(problems)) if problems else problems
@@ -64,7 +72,7 @@ def _problems(row: Row, failed: tuple[Check, ...]) -> list[Problem]:
         if check.word == "required" and check.column in partial:
             message = f"“{_title(row, check.column)}”只精确到{_precision(partial.pop(check.column)[1])}，入库须精确到日"
         message = "；".join((message, *_hints(row, check)))
-        code = _ISSUE_TYPES.get(check.word, "invariant")
+        code = "code-invalid" if check.word.startswith(FORMER_CODE) else _ISSUE_TYPES.get(check.word, "invariant")
         element = f"{row.data_set.word}.{check.column}"
         found.append(Problem(check.severity, code, message, declared.path_of(check.column), element))
     for column, (path, text) in partial.items():
@@ -80,6 +88,11 @@ def _hints(row: Row, check: Check) -> list[str]:
     if not text or check.word not in ("value-set", "retired"):
         return []
     return cell_hints(row.data_set.element(check.column), text)
+
+
+def _edition(data_set: type[DataSet], received_at: datetime) -> str | None:
+    """A resource names no edition of a data set: it is held to the oldest one that is still taken."""
+    return accepted_on(data_set, received_at.astimezone(CITY_TIME).date())[0] if data_set.editions else None
 
 
 def _title(row: Row, column: str) -> str:

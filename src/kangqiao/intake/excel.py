@@ -27,16 +27,16 @@ from kangqiao.intake.models import Batch, Part
 from kangqiao.intake.queries import Row, refused_stream
 from kangqiao.registry.models import Institution
 from kangqiao.standards.code_traps import cell_hints
-from kangqiao.standards.data_set import DataSet, data_sets
+from kangqiao.standards.data_set import DataSet, data_sets, wire_only
 from kangqiao.standards.documents import header_comment, header_fill
-from kangqiao.standards.fields import Coded, Codes
+from kangqiao.standards.fields import Coded, Codes, Element, Text
 from kangqiao.trust.actors import Actor
 
 LEADING = {"row_number": "行号", "findings": "问题"}
 """Columns before the contract's: which row of the sender's file this was, and what is wrong with it."""
 
 ORIGIN_SHEET = "说明"
-SENDER_LABEL, NUMBER_LABEL = "上传机构代码", "原批次号"
+SENDER_LABEL, NUMBER_LABEL, EDITION_LABEL = "上传机构代码", "原批次号", "版本："
 
 MOST_ROWS = 200_000
 """Refused rows that are put into a workbook; more come as CSV files, since nobody corrects them by hand."""
@@ -62,6 +62,12 @@ class _RefusedTable:
     columns: list[str]
     rows: Iterator[Row]
 
+    def elements(self) -> list[Element]:
+        """Return the elements behind the columns, as the edition of the part has them where it does."""
+        known = {field.name: field for field in self.data_set.columns()}
+        known |= {field.name: field for field in self.data_set.wire(self.part.edition)}
+        return [known.get(column) or wire_only(column, Text(column)) for column in self.columns]
+
 
 def _refused_table(part: Part, opened: ExitStack, **source: Any) -> _RefusedTable:
     columns, rows = opened.enter_context(refused_stream(data_set=part.data_set, **source))
@@ -70,7 +76,7 @@ def _refused_table(part: Part, opened: ExitStack, **source: Any) -> _RefusedTabl
 
 def titles_of(data_set: type[DataSet]) -> dict[str, str]:
     """Return the Chinese titles of a data set's columns by name."""
-    return {element.name: element.title for element in data_set.wire()}
+    return {element.name: element.title for element in data_set.columns()}
 
 
 def problems(
@@ -112,7 +118,7 @@ def _write_workbook(batch: Batch, tables: list[_RefusedTable], target: Path) -> 
     book = openpyxl.Workbook()
     styles = _write_origin(book.active, batch, tables)
     for table in tables:
-        _write_head(book.create_sheet(table.data_set.title), table.data_set)
+        _write_head(book.create_sheet(table.data_set.title), table)
     book.active = 1
     skeleton = target.with_suffix(".skeleton")
     book.save(skeleton)
@@ -121,8 +127,8 @@ def _write_workbook(batch: Batch, tables: list[_RefusedTable], target: Path) -> 
     return target
 
 
-def _write_head(sheet: Any, data_set: type[DataSet]) -> None:
-    elements = data_set.wire()
+def _write_head(sheet: Any, table: _RefusedTable) -> None:
+    elements = table.elements()
     sheet.append([*LEADING.values(), *(element.title for element in elements)])
     sheet.append([*LEADING, *(element.name for element in elements)])
     sheet.freeze_panes = f"{get_column_letter(len(LEADING) + 1)}3"
@@ -189,6 +195,8 @@ def _facts(batch: Batch, tables: list[_RefusedTable]) -> Iterator[tuple[str, str
         lost = unreadable_lines(table.part)
         more = f"，其中 {lost} 行的列数或引号不对，读不出来，不在表中，请在原文件中改正" if lost else ""
         yield table.data_set.title, f"退回 {table.part.refused} 行{more}"
+    for table in tables:
+        yield f"{EDITION_LABEL}{table.data_set.title}", table.part.edition
 
 
 def unreadable_lines(part: Part) -> int:

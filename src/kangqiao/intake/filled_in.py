@@ -24,14 +24,15 @@ from openpyxl.utils import get_column_letter
 from kangqiao.formats.workbooks import Cell, UnreadableWorkbook, Workbook
 from kangqiao.infra.files import FileStore, sm3_of_file
 from kangqiao.intake.cells import LossyCell, wire_text
+from kangqiao.intake.editions import city_day, fitting_edition
 from kangqiao.intake.errors import BatchRefused
-from kangqiao.intake.excel import LEADING, NUMBER_LABEL, ORIGIN_SHEET, SENDER_LABEL
+from kangqiao.intake.excel import EDITION_LABEL, LEADING, NUMBER_LABEL, ORIGIN_SHEET, SENDER_LABEL
 from kangqiao.intake.manifest import MANIFEST, Entry, Manifest, Period
 from kangqiao.intake.models import Batch, Door
 from kangqiao.intake.services import submit_parcel
 from kangqiao.standards import value_sets
 from kangqiao.standards.conditions import CITY_TIME
-from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, data_sets
+from kangqiao.standards.data_set import DataSet, contract_version, data_sets
 from kangqiao.standards.documents import NOTES_SHEET
 from kangqiao.standards.fields import Element
 from kangqiao.trust.actors import Actor
@@ -53,7 +54,7 @@ def submit_workbook(
     sender = sender or (origin.sender if origin else None)
     if not sender:
         raise BatchRefused("sender-missing", "请选择上传机构")
-    tables = _write_tables(book, folder)
+    tables = _write_tables(book, folder, origin)
     if number:
         return submit_parcel(
             path=_write_manifest(tables, sender, number, folder), door=Door.EXCEL, actor=actor, store=store
@@ -73,15 +74,20 @@ def parcel_from_workbook(file: Path, *, sender: str, number: str, folder: Path) 
 
     Raises :class:`BatchRefused` that lists what can not be read, by sheet, row and column.
     """
-    return _write_manifest(_write_tables(_open(file), folder), sender, number, folder)
+    book = _open(file)
+    return _write_manifest(_write_tables(book, folder, _origin_of(book)), sender, number, folder)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Which batch a workbook of refused rows came from."""
+    """Which batch a workbook of refused rows came from.
+
+    editions  the edition each data set's rows followed, by its Chinese title
+    """
 
     sender: str
     number: str
+    editions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,10 @@ def _origin_of(book: Workbook) -> Origin | None:
         return None
     said = {str(row[0]).strip(): str(row[1]).strip() for row in book.rows(ORIGIN_SHEET) if len(row) > 1}
     sender = said.get(SENDER_LABEL)
-    return Origin(sender, said.get(NUMBER_LABEL, "")) if sender else None
+    editions = {
+        label.removeprefix(EDITION_LABEL): text for label, text in said.items() if label.startswith(EDITION_LABEL)
+    }
+    return Origin(sender, said.get(NUMBER_LABEL, ""), editions) if sender else None
 
 
 def _numbers(origin: Origin | None, tables: _Tables) -> Iterator[str]:
@@ -118,7 +127,7 @@ def _write_manifest(tables: _Tables, sender: str, number: str, folder: Path) -> 
     manifest = Manifest(
         sender=sender,
         number=number,
-        contract=CONTRACT_VERSION,
+        contract=contract_version(),
         created_at=tables.created_at,
         period=tables.period,
         data_sets=tables.entries,
@@ -127,7 +136,7 @@ def _write_manifest(tables: _Tables, sender: str, number: str, folder: Path) -> 
     return folder
 
 
-def _write_tables(book: Workbook, folder: Path) -> _Tables:
+def _write_tables(book: Workbook, folder: Path, origin: Origin | None) -> _Tables:
     reading = _Reading(folder, book.epoch)
     try:
         with reading.opened:
@@ -143,13 +152,27 @@ def _write_tables(book: Workbook, folder: Path) -> _Tables:
     saved_on = (book.saved_at or timezone.now()).astimezone(CITY_TIME).date()
     return _Tables(
         entries=tuple(
-            Entry(data_set=word, file=table.path.name, rows=table.rows, sm3=sm3_of_file(table.path))
+            Entry(
+                data_set=word,
+                file=table.path.name,
+                rows=table.rows,
+                sm3=sm3_of_file(table.path),
+                edition=_edition(table, origin),
+            )
             for word, table in reading.tables.items()
             if table.rows
         ),
         period=Period(min(days, default=saved_on), max(days, default=saved_on)),
         created_at=book.saved_at or dt.datetime.combine(max(days, default=saved_on), dt.time(), CITY_TIME),
     )
+
+
+def _edition(table: _Table, origin: Origin | None) -> str | None:
+    """Return the edition the rows follow: what their refusal said, else what their columns are whole for today."""
+    if not table.data_set.editions:
+        return None
+    said = origin.editions.get(table.data_set.title) if origin else None
+    return said or fitting_edition(table.data_set, table.columns, city_day(timezone.now()))
 
 
 @dataclass
@@ -165,7 +188,7 @@ class _Table:
     last: dt.date | None = None
 
     def __post_init__(self) -> None:
-        self.elements = {element.name: element for element in self.data_set.wire()}
+        self.elements = {element.name: element for element in self.data_set.columns()}
         self._when: Element = self.data_set.occurred.field
 
     def write(self, texts: dict[str, str]) -> None:
@@ -282,7 +305,7 @@ def _headed(head: Sequence[Cell]) -> type[DataSet] | None:
 
 def _heads(data_set: type[DataSet]) -> dict[str, str]:
     """Return the column behind every way to head it: Chinese title or name."""
-    fields = data_set.wire()
+    fields = data_set.columns()
     titles = {title: name for name, title in LEADING.items()} | {field.title: field.name for field in fields}
     return titles | {name: name for name in LEADING} | {field.name: field.name for field in fields}
 
@@ -300,7 +323,7 @@ def _columns(
     heads = _heads(data_set)
     second = next(rest, None)
     names = {str(cell).strip() for cell in second[1]} - {""} if second else set()
-    if second and names <= {*LEADING, *(field.name for field in data_set.wire())}:
+    if second and names <= {*LEADING, *(field.name for field in data_set.columns())}:
         head, second = second, None
     texts = ((at, str(cell).strip().removesuffix("*")) for at, cell in enumerate(head[1]))
     columns = {at: heads.get(text, heads.get(text.lower(), text)) for at, text in texts if text}

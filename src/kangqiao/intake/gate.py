@@ -22,6 +22,7 @@ from kangqiao.standards import imported_codes
 from kangqiao.standards.checks import Check, checks_of
 from kangqiao.standards.code_traps import code_hint
 from kangqiao.standards.data_set import DataSet, Record
+from kangqiao.standards.editions import current_cells_sql
 from kangqiao.standards.fields import Codes
 from kangqiao.standards.validation import (
     CHECKS_PER_MASK,
@@ -56,10 +57,12 @@ class Verdict:
 
     relation  DuckDB's table of checked rows: values, bits of failed checks, whether refused
     cells     query that reads the file's rows as they came
+    columns   what refused rows are given back with: the columns of their edition, and others that the file has
     """
 
     relation: str
     cells: str
+    columns: list[str]
     rows: int
     refused: int
     warned: int
@@ -97,17 +100,23 @@ class Gate:
         self._database.close()
 
 
-def check_file(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], table: TableFile) -> Verdict:
-    """Check a whole file and return the verdict; raises :class:`PartRefused` for one that can not be read."""
+def check_file(
+    session: duckdb.DuckDBPyConnection, data_set: type[DataSet], table: TableFile, *, edition: str | None = None
+) -> Verdict:
+    """Check a whole file and return the verdict; raises :class:`PartRefused` for one that can not be read.
+
+    ``edition`` is the edition of the data set the file follows, None for the newest.
+    """
+    number = edition or data_set.edition()
     try:
         heads = tabular.header(session, table)
         if table.format is TableFormat.NDJSON:  # a line leaves out what it has no value for
-            heads = list({**dict.fromkeys(heads), **dict.fromkeys(field.name for field in data_set.wire())})
-        names, notes = _columns(data_set, heads)
+            heads = list({**dict.fromkeys(heads), **dict.fromkeys(field.name for field in data_set.wire(number))})
+        names, notes = _columns(data_set, heads, number)
         relation = f"checked_{data_set.table()}"
         cells = f"SELECT row_number, {columns_sql(data_set, names)} FROM {tabular.source_sql(table, heads)}"
         session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, cells, names)}")
+        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, cells, names, number)}")
     except UnreadableTable as error:
         raise PartRefused("unreadable", str(error)) from error
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
@@ -128,13 +137,16 @@ def check_file(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], tabl
     if _is_registration(data_set):
         findings += _unusable_documents(session, relation)
     lost = sum(finding["rows"] for finding in unreadable)
-    return Verdict(relation, cells, rows + lost, refused + lost, warned, findings, notes)
+    given_back = {*names, *(field.name for field in data_set.wire(number))}
+    listed = [field.name for field in data_set.columns() if field.name in given_back]
+    return Verdict(relation, cells, listed, rows + lost, refused + lost, warned, findings, notes)
 
 
-def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+def _columns(data_set: type[DataSet], header: Iterable[str], edition: str) -> tuple[dict[str, str], list[str]]:
     """Map the contract's columns to the file's; a column may be headed by its name or its Chinese title."""
-    known = {field.name: field.name for field in data_set.wire()}
-    known |= {field.title: field.name for field in data_set.wire() if field.title not in known}
+    readable = data_set.readable(edition)
+    known = {field.name: field.name for field in readable}
+    known |= {field.title: field.name for field in readable if field.title not in known}
     names: dict[str, str] = {}
     unknown = []
     for head in header:
@@ -145,7 +157,7 @@ def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, 
             names[name] = head
     missing = [
         f"{field.title}（{field.name}）"
-        for field in data_set.wire()
+        for field in data_set.wire(edition)
         if field.required is True and field.absent is None and field.name not in names
     ]
     if missing:
@@ -154,12 +166,13 @@ def _columns(data_set: type[DataSet], header: Iterable[str]) -> tuple[dict[str, 
     return names, [f"文件中有 {len(unknown)} 个未约定或重复的列，没有使用：{listed}"] if unknown else []
 
 
-def _checked_sql(data_set: type[DataSet], cells: str, given: Container[str]) -> str:
+def _checked_sql(data_set: type[DataSet], cells: str, given: Container[str], edition: str) -> str:
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
+    current = f"(SELECT {current_cells_sql(data_set, edition)} FROM ({cells}))"
     typed = f"""
         SELECT cells.*, {values_sql(data_set, given)}, institution.id AS institution_id
-        FROM ({cells}) AS cells LEFT JOIN institution ON institution.code = r_institution_code"""
-    masked = f"SELECT *, {masks_sql(data_set, given)} FROM ({typed})"
+        FROM {current} AS cells LEFT JOIN institution ON institution.code = r_institution_code"""
+    masked = f"SELECT *, {masks_sql(data_set, given, edition)} FROM ({typed})"
     keys: tuple[str, ...] = ()
     if _is_registration(data_set):
         masked = with_document_key(
@@ -316,7 +329,7 @@ def write_refused(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], v
     messages.append(
         f"CASE WHEN repeats IS NOT NULL THEN 'source_key|{REPEATED_MESSAGE}（第 ' || repeats || ' 行）' END"
     )
-    came = ", ".join(f'r_{field.name} AS "{field.name}"' for field in data_set.wire())
+    came = ", ".join(f'r_{name} AS "{name}"' for name in verdict.columns)
     session.execute(f"""
         COPY (
             SELECT row_number, list_filter([{", ".join(messages)}], lambda text: text IS NOT NULL) AS findings, {came}

@@ -9,13 +9,15 @@ from typing import Annotated
 import msgspec
 
 from kangqiao.intake.errors import BatchRefused
-from kangqiao.standards.data_set import CONTRACT_VERSION
+from kangqiao.standards.data_set import contract_version
+from kangqiao.standards.editions import rank
 
 MANIFEST = "manifest.json"
 LARGEST = 4 << 20
 
 Word = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[^/\\]{1,120}$")]
+Version = Annotated[str, msgspec.Meta(pattern=r"^\d{1,3}\.\d{1,3}$")]
 Sm3 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
@@ -26,13 +28,17 @@ class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     end: dt.date
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One data set of the batch: its file, how many rows it has, and the SM3 digest of the file as it is sent."""
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One data set of the batch: its file, how many rows it has, and the SM3 digest of the file as it is sent.
+
+    edition  which edition of the data set the file follows; left out, that of the batch's contract
+    """
 
     data_set: Word
     file: FileName
     rows: Annotated[int, msgspec.Meta(ge=0)]
     sm3: Sm3
+    edition: Version | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +51,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     sender: Annotated[str, msgspec.Meta(min_length=1, max_length=22)]
     number: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    contract: Annotated[str, msgspec.Meta(pattern=r"^\d{1,3}\.\d{1,3}$")]
+    contract: Version
     created_at: dt.datetime
     period: Period
     data_sets: Annotated[tuple[Entry, ...], msgspec.Meta(min_length=1, max_length=200)]
@@ -65,14 +71,15 @@ def read(content: bytes) -> Manifest:
 
 
 def _check_contract(version: str) -> None:
-    mine, theirs = (tuple(map(int, text.split("."))) for text in (CONTRACT_VERSION, version))
+    newest = contract_version()
+    mine, theirs = rank(newest), rank(version)
     if theirs > mine:
         raise BatchRefused(
             "contract-newer",
-            f"清单写明的接入标准版本是 {version}，本平台支持到 {CONTRACT_VERSION}；请按该版本重新导出",
+            f"清单写明的接入标准版本是 {version}，本平台支持到 {newest}；请按该版本重新导出",
         )
     if theirs[0] < mine[0]:
-        raise BatchRefused("contract-older", f"接入标准版本 {version} 已停用，请按 {CONTRACT_VERSION} 导出后重新报送")
+        raise BatchRefused("contract-older", f"接入标准版本 {version} 已停用，请按 {newest} 导出后重新报送")
 
 
 def _check_repeats(manifest: Manifest) -> None:

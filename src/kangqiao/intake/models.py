@@ -74,6 +74,7 @@ class Part(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="parts")
     data_set = models.TextField()
     file = models.TextField()
+    edition = models.TextField(help_text="edition of the data set that the file follows")
     state = models.TextField(choices=PartState, default=PartState.WAITING)
     problem = models.JSONField(null=True, help_text="{word, message} of a file refused as a whole")
     rows = models.IntegerField(default=0)

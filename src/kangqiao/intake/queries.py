@@ -6,6 +6,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from django.db.models.functions import Coalesce
 
 from kangqiao.infra.files import FileStore
 from kangqiao.infra.paging import KeyPage, key_page
-from kangqiao.intake.models import Batch, BatchState
+from kangqiao.intake.models import Batch, BatchState, Part
 from kangqiao.intake.services import refused_name
+from kangqiao.standards.data_set import data_sets
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.permissions import Permission
 
@@ -71,6 +73,25 @@ def _older_than(key: str) -> Q:
     except ValueError:
         return Q()
     return Q(received_at__lt=at) | Q(received_at=at, id__lt=last)
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Which edition of a data set an institution sent last, and when."""
+
+    data_set: str
+    sender_id: int
+    edition: str
+    received_at: dt.datetime
+
+
+def adoptions(*, actor: Actor) -> list[Adoption]:
+    """Return who sent which edition last, of every data set that has several, as far as the actor may see it."""
+    changed = [word for word, data_set in data_sets().items() if data_set.editions]
+    parts = Part.objects.filter(data_set__in=changed, batch__in=visible_batches(actor=actor))
+    last = parts.order_by("data_set", "batch__sender_id", "-batch__received_at", "-id")
+    last = last.distinct("data_set", "batch__sender_id")
+    return [Adoption(*row) for row in last.values_list("data_set", "batch__sender_id", "edition", "batch__received_at")]
 
 
 Row = tuple[Any, ...]

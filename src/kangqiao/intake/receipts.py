@@ -34,6 +34,7 @@ def _part(part: Part) -> dict[str, Any]:
         "data_set": part.data_set,
         "title": known.title if known else part.data_set,
         "file": part.file,
+        "edition": part.edition,
         "state": part.state,
         "problem": part.problem,
         **{count: getattr(part, count) for count in _COUNTS},

@@ -27,6 +27,7 @@ from kangqiao.formats.tabular import UnreadableTable
 from kangqiao.infra.files import FileStore
 from kangqiao.infra.ids import uuid7
 from kangqiao.intake import manifest, parcels
+from kangqiao.intake.editions import city_day, edition_of, notices, require_accepted
 from kangqiao.intake.errors import BatchBusy, BatchRefused, PartRefused
 from kangqiao.intake.gate import Gate, Stopwatch, Verdict, check_file, write_refused
 from kangqiao.intake.manifest import Manifest
@@ -167,14 +168,15 @@ class PartJob:
         self.report(Progress(part.data_set, part.state, part.rows, entry.rows))
 
     def _check_and_store(self, part: Part, data_set: type[DataSet], entry: manifest.Entry) -> None:
-        stopwatch = Stopwatch()
+        stopwatch, day = Stopwatch(), city_day(self.batch.received_at)
+        require_accepted(data_set, part.edition, day)
         session = self.gate.session(rows=entry.rows)
         try:
             table = tabular.prepare(self.folder / entry.file, self.folder)
         except UnreadableTable as error:
             raise PartRefused("unreadable", str(error)) from error
         stopwatch.lap("read")
-        verdict = check_file(session, data_set, table)
+        verdict = check_file(session, data_set, table, edition=part.edition)
         if verdict.rows != entry.rows:
             raise PartRefused(
                 "row-count", f"{entry.file}：清单写明 {entry.rows} 行，实际读到 {verdict.rows} 行，文件可能不完整"
@@ -200,7 +202,8 @@ class PartJob:
                 stored.unchanged,
                 stored.stale,
             )
-            part.findings, part.notes, part.seconds = verdict.findings, verdict.notes, stopwatch.seconds
+            part.findings, part.seconds = verdict.findings, stopwatch.seconds
+            part.notes = [*notices(data_set, part.edition, day), *verdict.notes]
             part.state = PART_TRANSITIONS[PartState.WAITING, "store"]
             part.save()
             record_act(
@@ -289,7 +292,9 @@ def _record(batch: Batch, actor: Actor) -> Batch | None:
 
 def _parts(batch: Batch, listed: Manifest) -> list[Part]:
     for entry in listed.data_sets:
-        Part.objects.get_or_create(batch=batch, data_set=entry.data_set, defaults={"file": entry.file})
+        edition = edition_of(data_sets()[entry.data_set], entry, listed.contract)
+        kept = {"file": entry.file, "edition": edition}
+        Part.objects.get_or_create(batch=batch, data_set=entry.data_set, defaults=kept)
     return list(batch.parts.order_by("id"))
 
 

@@ -65,7 +65,7 @@ class Store:
             self._resolve_patients(accepted)
             self.stopwatch.lap("patients")
         new = self._copy(
-            f"{self._rows(accepted)} ANTI JOIN {self._known} USING (institution_id, source_key)", self.table
+            f"{self._rows(accepted)} ANTI JOIN {self._known} USING (institution_id, source_key)", self._into(self.table)
         )
         self.stopwatch.lap("copy")
         stored = self._merge(accepted, new) if known else Stored(new, 0, 0, 0)
@@ -126,7 +126,8 @@ class Store:
         merge = merge_of(self.data_set)
         self.cursor.execute(merge.create)
         repeated = self._copy(
-            f"{self._rows(accepted)} SEMI JOIN {self._known} USING (institution_id, source_key)", merge.arriving
+            f"{self._rows(accepted)} SEMI JOIN {self._known} USING (institution_id, source_key)",
+            self._into(merge.arriving),
         )
         if repeated > FEW:
             self.cursor.execute(f"ANALYZE {merge.arriving}")
@@ -151,16 +152,21 @@ class Store:
         listed = ", ".join(computed.get(name, _text_of(self.data_set, name)) for name in columns(self.data_set))
         return f"SELECT {listed} FROM {source}"
 
+    def _into(self, table: str) -> str:
+        """Name a table with the columns of the class: one that came with a later edition stands last in the table."""
+        listed = ", ".join(f'"{name}"' for name in columns(self.data_set))
+        return f"{table} ({listed})"
+
     def _push(self, table: str, declared: str, query: str) -> None:
         """Copy a DuckDB query into a temporary table of PostgreSQL."""
         self.cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({declared}) ON COMMIT DELETE ROWS")
         if self._copy(query, table) > FEW:
             self.cursor.execute(f"ANALYZE {table}")
 
-    def _copy(self, query: str, table: str) -> int:
-        path = self.gate.folder / f"{self.table}.{table}.csv"
+    def _copy(self, query: str, target: str) -> int:
+        path = self.gate.folder / f"{self.table}.csv"
         (count,) = self.session.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER false)").fetchall()[0]
-        with path.open("rb") as file, self.cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv)") as copy:
+        with path.open("rb") as file, self.cursor.copy(f"COPY {target} FROM STDIN (FORMAT csv)") as copy:
             while block := file.read(BLOCK):
                 copy.write(block)
         path.unlink()

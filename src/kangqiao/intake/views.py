@@ -28,7 +28,7 @@ from kangqiao.intake.errors import BatchRefused
 from kangqiao.intake.excel import LEADING, problems, refused_file, titles_of
 from kangqiao.intake.filled_in import submit_workbook
 from kangqiao.intake.forms import LARGEST_ARCHIVE, LARGEST_WORKBOOK, BatchSearch, Sending
-from kangqiao.intake.models import Batch, BatchState, Door, Part
+from kangqiao.intake.models import Batch, BatchState, Door, Part, PartState
 from kangqiao.intake.queries import Row, find_batches, refused_rows, visible_batches
 from kangqiao.intake.services import submit_parcel
 from kangqiao.registry.models import Institution
@@ -92,6 +92,7 @@ def batch(request: HttpRequest, batch_id: UUID) -> HttpResponse:
         "totals": totals,
         "warned": sum(part.warned for part in parts),
         "refused": refused,
+        "refused_files": sum(part.state == PartState.REFUSED for part in parts),
         "advice": ADVICE.get((shown.problem or {}).get("word", ""), ""),
         "seconds": (shown.finished_at - shown.received_at).total_seconds() if shown.finished_at else None,
         "may_see_rows": actor.may(Permission.REFUSED_DOWNLOAD),
@@ -209,9 +210,9 @@ def _table(data_set: type[DataSet], columns: list[str], rows: Sequence[Row]) -> 
     lines = []
     for row, each in zip(rows, found, strict=True):
         bad = {column for column, _ in each}
-        cells = [(titles[column], row[at], column in bad) for at, column in used]
+        cells = [(titles.get(column, column), row[at], column in bad) for at, column in used]
         lines.append((row[0], [message for _, message in each], cells))
-    return [titles[column] for _, column in used], lines
+    return [titles.get(column, column) for _, column in used], lines
 
 
 # -- sending -----------------------------------------------------------------------------------------------

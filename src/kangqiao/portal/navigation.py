@@ -63,6 +63,14 @@ DESTINATIONS: tuple[Destination, ...] = (
         Permission.CONTRACT_READ,
     ),
     Destination(
+        "数据接入",
+        "变更公告",
+        "数据集改了什么、何时起用新版、旧版接收到哪天",
+        "bell",
+        "portal:standards-changes",
+        Permission.CONTRACT_READ,
+    ),
+    Destination(
         "数据质量",
         "质量看板",
         "各县区、机构和数据集的得分、排名、趋势，直到不合格的行",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from kangqiao.records.models import FormerVersion
+from kangqiao.records.versions import columns
 from kangqiao.records.wording import headline_of, with_unit
 from kangqiao.standards.data_set import DataSet
 from kangqiao.standards.fields import Coded, Codes, Element, Flag, Link
@@ -113,7 +115,7 @@ def elements_of(row: DataSet, *, revealed: bool = False) -> tuple[tuple[Shown, .
         shown = shown_element(row, field, revealed=revealed)
         if shown.text:
             filled.append(shown)
-        else:
+        elif not field.withdrawn:
             empty.append(shown.title)
     return tuple(filled), tuple(empty)
 
@@ -228,8 +230,10 @@ def versions_of(row: Any, former: Iterable[FormerVersion]) -> tuple[Version, ...
 
 
 def stored_values(data_set: type[DataSet], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a former version's elements as values; a column that did not exist then is missing."""
-    return {field.name: _python(field, content.get(field.name)) for field in data_set.elements()}
+    """Return a former version's columns as values; one that was not there then is missing, one now gone as stored."""
+    known = columns(data_set)
+    gone = {name: value for name, value in content.items() if name not in known}
+    return gone | {field.name: _python(field, content.get(field.name)) for field in data_set.elements()}
 
 
 def _python(field: Any, stored: Any) -> Any:
@@ -240,11 +244,23 @@ def _python(field: Any, stored: Any) -> Any:
 
 
 def _changes(data_set: type[DataSet], before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    elements = {field.name: field for field in data_set.elements()}
+    differ = [
+        name
+        for name in (*elements, *sorted((before.keys() | after.keys()) - elements.keys()))
+        if name != "revised_at" and before.get(name) != after.get(name)
+    ]
     return tuple(
-        Change(title_of(field), _masked(field, before), _masked(field, after))
-        for field in data_set.elements()
-        if field.name != "revised_at" and before[field.name] != after[field.name]
+        Change(title_of(elements[name]), _masked(elements[name], before), _masked(elements[name], after))
+        if name in elements
+        else Change(f"已取消的数据项 {name}", _gone_text(before.get(name)), _gone_text(after.get(name)))
+        for name in differ
     )
+
+
+def _gone_text(value: Any) -> str:
+    """Return a value of which the standard says nothing any more: a long number may name somebody and is masked."""
+    return re.sub(r"\d{7,}[0-9Xx]", lambda number: masked_number(number[0]), "" if value is None else str(value))
 
 
 def _masked(field: Element, values: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ from kangqiao.simulation.defects import careless
 from kangqiao.simulation.draws import stream
 from kangqiao.simulation.institutions import Institutions
 from kangqiao.simulation.spool import Piece, tables
-from kangqiao.standards.data_set import CONTRACT_VERSION
+from kangqiao.standards.data_set import contract_version
 
 CITY_TIME = ZoneInfo("Asia/Shanghai")
 ROW_GROUP = 122_880
@@ -108,7 +108,7 @@ def deliver(
         manifest = Manifest(
             sender=code,
             number=f"{code}-{end:%Y%m}-01",
-            contract=CONTRACT_VERSION,
+            contract=contract_version(),
             created_at=dt.datetime.combine(end, dt.time(2, 30), CITY_TIME) + delay,
             period=Period(start, end),
             data_sets=tuple(_file(word, parts, habit, target) for word, parts in data_sets.items()),

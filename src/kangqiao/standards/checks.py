@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kangqiao.standards import imported_codes
 from kangqiao.standards.conditions import Condition, day_of
 from kangqiao.standards.data_set import INSTITUTION_CODE, DataSet
+from kangqiao.standards.editions import FIRST, rank, since, successors
 from kangqiao.standards.fields import Coded, Codes, Element, Link, Text, _Number
 
 Cells = Mapping[str, str | None]
@@ -23,6 +24,9 @@ Values = Mapping[str, Any]
 
 CLOCK_TOLERANCE = dt.timedelta(days=1)
 """How far a sender's clock may run ahead before a time counts as lying in the future."""
+
+FORMER_CODE = "former-code"
+"""Begins the words of checks for codes that an edition gave up, its number behind it."""
 
 ABOUT_TEXT = frozenset({"format", "length", "value-set", "retired", "unlisted", "name", "range"})
 """Words of the checks that only a cell with text can fail; rules have other words."""
@@ -32,13 +36,14 @@ ABOUT_TEXT = frozenset({"format", "length", "value-set", "retired", "unlisted", 
 class Check:
     """One thing that can be wrong with a row.
 
-    word      "required", "expected", "format", "value-set", "retired", "unlisted", "name", "length", "range",
-              "future", or a rule's own word
+    word      what is wrong: "required", "expected", "format", "value-set", "retired", "unlisted", "former-code-1.1",
+              "name", "length", "range", "future", or a rule's own word
     column    the wire column the finding is reported at
     severity  "error" refuses the row; "warning" accepts it and says so in the receipt
     message   Chinese: what was expected
     sql       DuckDB expression, TRUE when the check fails
     fails     the same decision for one row: (cells, values) → bool
+    since     the edition of the data set since which it is asked
     """
 
     word: str
@@ -47,6 +52,11 @@ class Check:
     message: str
     sql: str
     fails: Callable[[Cells, Values], bool]
+    since: str = FIRST
+
+    def asked_in(self, edition: str) -> bool:
+        """Say whether rows of an edition must pass it."""
+        return rank(self.since) <= rank(edition)
 
     @property
     def refuses(self) -> bool:
@@ -55,13 +65,17 @@ class Check:
     @property
     def needs_text(self) -> bool:
         """Only a cell with text can fail it."""
-        return self.word in ABOUT_TEXT
+        return self.word in ABOUT_TEXT or self.word.startswith(FORMER_CODE)
 
 
 @functools.cache
 def checks_of(data_set: type[DataSet]) -> tuple[Check, ...]:
     """Return every check of a data set in the order of its columns, relations between fields last."""
-    return (*_envelope(data_set), *_fields(data_set), *_rules(data_set))
+    checks = (*_envelope(data_set), *_fields(data_set), *_rules(data_set))
+    if not data_set.editions:
+        return checks
+    dated = (replace(check, since=since(data_set, check.column, check.word)) for check in checks)
+    return (*dated, *_former_codes(data_set))
 
 
 def _envelope(data_set: type[DataSet]) -> Iterator[Check]:
@@ -95,7 +109,7 @@ def _not_in_future(column: str, title: str) -> Check:
 
 
 def _fields(data_set: type[DataSet]) -> Iterator[Check]:
-    for field in data_set.wire():
+    for field in data_set.columns():
         yield from _presence(field)
         yield from _form(field)
         yield from _vocabulary(field)
@@ -251,8 +265,30 @@ def _retirement(data_set: type[DataSet], field: Element) -> Iterator[Check]:
     )
 
 
-def _holds_any(column: str, codes: list[str], several: bool) -> str:
+def _holds_any(column: str, codes: Sequence[str], several: bool) -> str:
     return f'list_has_any("{column}", [{_listed(codes)}])' if several else f'"{column}" IN ({_listed(codes)})'
+
+
+def _former_codes(data_set: type[DataSet]) -> Iterator[Check]:
+    for field in data_set.columns():
+        if isinstance(field, Coded | Codes):
+            for number in dict.fromkeys(number for number, _ in field.retired.values()):
+                codes = tuple(code for code, (since_then, _) in field.retired.items() if since_then == number)
+                yield _former_code(field, codes, number, successors(data_set, FIRST).get(field.name, {}))
+
+
+def _former_code(field: Coded | Codes, codes: tuple[str, ...], number: str, instead: Mapping[str, str]) -> Check:
+    column, many = field.name, isinstance(field, Codes)
+    named = "、".join(f"“{code}”（请改用“{instead[code]}”）" if code in instead else f"“{code}”" for code in codes)
+    return Check(
+        f"{FORMER_CODE}-{number}",
+        column,
+        "error",
+        f"“{field.title}”自 {number} 版起不再使用代码{named}",
+        f"coalesce({_holds_any(column, codes, many)}, FALSE)",
+        lambda _, values: any(code in codes for code in ((values[column] or ()) if many else (values[column],))),
+        number,
+    )
 
 
 def _name_matches(field: Coded) -> Check:

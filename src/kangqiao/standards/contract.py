@@ -7,8 +7,9 @@ from typing import Any
 from kangqiao.standards import value_sets
 from kangqiao.standards.checks import checks_of
 from kangqiao.standards.conditions import Condition
-from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, data_sets
+from kangqiao.standards.data_set import DataSet, contract_version, data_sets
 from kangqiao.standards.documents import note_of
+from kangqiao.standards.editions import accepted_from, accepted_until, numbers_of
 from kangqiao.standards.fields import Coded, Codes, Count, Element, Link, Money, Quantity, Text
 
 
@@ -17,23 +18,42 @@ def contract() -> dict[str, Any]:
     described = [describe(data_set) for data_set in data_sets().values()]
     used = sorted({column["value_set"] for each in described for column in each["columns"] if "value_set" in column})
     return {
-        "contract": CONTRACT_VERSION,
+        "contract": contract_version(),
         "data_sets": described,
         "value_sets": [_value_set(value_sets.load(identifier)) for identifier in used],
     }
 
 
-def describe(data_set: type[DataSet]) -> dict[str, Any]:
-    """Return one data set: word, title, source, columns in the order of the template, and rules."""
+def describe(data_set: type[DataSet], edition: str | None = None) -> dict[str, Any]:
+    """Return one data set in an edition (None: the newest): word, title, source, columns as in the template, rules.
+
+    ``editions`` lists every edition, oldest first, with the days on which it is taken and what changed with it.
+    """
+    number = edition or data_set.edition()
     return {
         "data_set": data_set.word,
         "title": data_set.title,
         "source": data_set.source,
-        "columns": [_column(field) for field in data_set.wire()],
+        "edition": number,
+        "editions": [_edition(data_set, each) for each in numbers_of(data_set)],
+        "columns": [_column(field) for field in data_set.wire(number)],
         "rules": [
             {"column": check.column, "rule": check.word, "severity": check.severity, "message": check.message}
             for check in checks_of(data_set)
+            if check.asked_in(number)
         ],
+    }
+
+
+def _edition(data_set: type[DataSet], number: str) -> dict[str, Any]:
+    known = next((edition for edition in data_set.editions if edition.number == number), None)
+    until, start = accepted_until(data_set, number), accepted_from(data_set, number)
+    return {
+        "edition": number,
+        "announced": known and known.announced.isoformat(),
+        "accepted_from": start and start.isoformat(),
+        "accepted_until": until and until.isoformat(),
+        "changes": [change.text() for change in known.changes] if known else [],
     }
 
 
@@ -47,6 +67,10 @@ def _column(field: Element) -> dict[str, Any]:
         column["required"] = bool(field.required) and field.absent is None
     if isinstance(field, Coded | Codes):
         column["value_set"] = field.values
+        if field.retired:
+            column["not_accepted"] = {code: successor for code, (_, successor) in field.retired.items()}
+        if field.unborn:
+            column["not_yet_accepted"] = sorted(field.unborn)
     if isinstance(field, Text | Link):
         column["max_length"] = field.limit
     if isinstance(field, Link):

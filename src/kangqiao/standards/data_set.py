@@ -23,10 +23,12 @@ Class attributes
     headline   one line that sums a row up, ``{column}`` filled with its value (codes by name)
     panel      how a person's rows are shown together (``standards.panels``)
     fhir       which FHIR resources become rows of it (``standards.fhir``)
+    editions   how it became what it is (``standards.editions``)
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import re
 from collections.abc import Iterator, Sequence
@@ -38,23 +40,32 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from kangqiao.standards.conditions import Rule
-from kangqiao.standards.fields import Coded, Element, Flag, Link, Moment, Text
+from kangqiao.standards.editions import (
+    Added,
+    Change,
+    Demanded,
+    Edition,
+    later_editions,
+    mark_changes,
+    numbers_of,
+    rank,
+)
+from kangqiao.standards.fields import Coded, Codes, Element, Flag, Link, Moment, Text
 
 if TYPE_CHECKING:
     from kangqiao.standards.quality import StoredRule
 
-CONTRACT_VERSION = "1.0"
 
-
-def _wire_only(name: str, field: Element) -> Element:
-    field.name = name
+def wire_only(name: str, field: Element, *, companion_of: Element | None = None) -> Element:
+    """Return the field as a column that is sent but not stored under its own name."""
+    field.name, field.companion_of = name, companion_of
     return field
 
 
-INSTITUTION_CODE = _wire_only("institution_code", Text("医疗机构代码", "DE08.10.052.00", required=True, max_length=22))
+INSTITUTION_CODE = wire_only("institution_code", Text("医疗机构代码", "DE08.10.052.00", required=True, max_length=22))
 """Who the row is from; stored as ``institution_id``."""
 
-PATIENT_NUMBER = _wire_only(
+PATIENT_NUMBER = wire_only(
     "patient_number", Text("患者院内号", "", required=True, max_length=64, note="患者在本机构的唯一编号")
 )
 """Whose row it is, as the institution numbers its patients; stored as ``patient_id``."""
@@ -79,6 +90,7 @@ class DataSet(models.Model):
     headline: ClassVar[str] = ""
     panel: ClassVar[Any] = None
     fhir: ClassVar[Any] = None
+    editions: ClassVar[Sequence[Edition]] = ()
 
     id = models.UUIDField(primary_key=True)
     institution_id = models.IntegerField()
@@ -97,6 +109,7 @@ class DataSet(models.Model):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.word = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+        mark_changes(cls.editions)
 
     word: ClassVar[str]
 
@@ -106,13 +119,29 @@ class DataSet(models.Model):
             """Stand for the companion columns (``item_name``, ``quantity_unit``), which no line declares."""
 
     @classmethod
-    def wire(cls) -> list[Element]:
-        """Return every element a file of this data set may have, in the order of the template."""
+    def edition(cls) -> str:
+        """Return the number of the newest edition: what the class says."""
+        return numbers_of(cls)[-1]
+
+    @classmethod
+    def wire(cls, edition: str | None = None) -> list[Element]:
+        """Return the elements of an edition (None: the newest) as they were in it, in the order of the template."""
+        number = edition or cls.edition()
+        return [_as_of(cls, field, number) for field in cls.columns() if _had(cls, field, number)]
+
+    @classmethod
+    def readable(cls, edition: str) -> list[Element]:
+        """Return the elements that a file of an edition is read for, as they are now; newer ones may be there, too."""
+        return [field for field in cls.columns() if not _is_gone(field, edition)]
+
+    @classmethod
+    def columns(cls) -> list[Element]:
+        """Return the elements of all editions as they are now."""
         columns = [INSTITUTION_CODE, *([PATIENT_NUMBER] if issubclass(cls, Record) else [])]
         for field in cls.elements():
             columns.append(field)
             if isinstance(field, Coded) and not field.named:
-                columns.append(_wire_only(f"{field.name}_name", Text(field.name_title)))
+                columns.append(wire_only(f"{field.name}_name", Text(field.name_title), companion_of=field))
         return columns
 
     @classmethod
@@ -160,6 +189,44 @@ class Record(DataSet):
 def data_sets() -> dict[str, type[DataSet]]:
     """Return every data set of the installed packages by its word (``lab-result``)."""
     return {model.word: model for model in _concrete()}
+
+
+def contract_version() -> str:
+    """Return the version of the contract: that of the newest edition of any data set."""
+    return max((each.edition() for each in data_sets().values()), key=rank)
+
+
+def _had(data_set: type[DataSet], field: Element, number: str) -> bool:
+    """Return whether an edition has the element."""
+    owner = field.companion_of or field
+    return not _is_gone(field, number) and not any(
+        isinstance(change, Added) and change.field is owner for change in _changes_after(data_set, number)
+    )
+
+
+def _is_gone(field: Element, number: str) -> bool:
+    withdrawn = (field.companion_of or field).withdrawn
+    return withdrawn is not None and rank(withdrawn) <= rank(number)
+
+
+def _as_of(data_set: type[DataSet], field: Element, number: str) -> Element:
+    """Return the element as an edition has it: the field itself in the newest, otherwise a copy."""
+    owner, changes = field.companion_of or field, _changes_after(data_set, number)
+    if not changes:
+        return field
+    then = copy.copy(field)
+    if (field is not owner) is getattr(owner, "named", False):  # of a code with a name, the name is what is required
+        for change in reversed(changes):
+            if isinstance(change, Demanded) and change.field is owner:
+                then.required = change.formerly
+    if isinstance(then, Coded | Codes):
+        then.retired = {code: how for code, how in then.retired.items() if rank(how[0]) <= rank(number)}
+        then.unborn = frozenset(code for code, born in then.widened.items() if rank(born) > rank(number))
+    return then
+
+
+def _changes_after(data_set: type[DataSet], number: str) -> list[Change]:
+    return [change for edition in later_editions(data_set, number) for change in edition.changes]
 
 
 def _concrete() -> Iterator[type[DataSet]]:

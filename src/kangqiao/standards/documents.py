@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from openpyxl import Workbook
@@ -16,8 +17,10 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
+from kangqiao.standards.checks import checks_of
 from kangqiao.standards.conditions import Condition, Rule
-from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, Record
+from kangqiao.standards.data_set import DataSet, Record, contract_version
+from kangqiao.standards.editions import Edition, numbers_of
 from kangqiao.standards.fields import (
     Coded,
     Codes,
@@ -42,13 +45,14 @@ LISTED_CODES = 80
 DATA_SHEET, NOTES_SHEET = "数据", "填写说明"
 
 
-def interface_document(data_set: type[DataSet]) -> str:
-    """Return the interface document of a data set as Chinese Markdown."""
+def interface_document(data_set: type[DataSet], edition: str | None = None) -> str:
+    """Return the interface document of a data set in an edition (None: the newest) as Chinese Markdown."""
+    number = edition or data_set.edition()
     return "\n".join(
         [
             f"# {data_set.title}（{data_set.word}）接口说明",
             "",
-            f"接入标准版本 {CONTRACT_VERSION}。依据：{data_set.source}。",
+            f"接入标准版本 {contract_version()}，本数据集 {number} 版。依据：{data_set.source}。",
             "",
             "## 一、用途",
             "",
@@ -58,24 +62,25 @@ def interface_document(data_set: type[DataSet]) -> str:
             "",
             *_markdown_table(
                 ("序号", "列名", "名称", "数据元标识符", "格式", "必填", "取值", "说明", "示例"),
-                (_document_row(data_set, number, field) for number, field in enumerate(data_set.wire(), 1)),
+                (_document_row(data_set, place, field) for place, field in enumerate(data_set.wire(number), 1)),
             ),
             "",
             "## 三、数据项之间的关系",
             "",
-            *_relations(data_set),
+            *_relations(data_set, number),
             "",
             "## 四、值域",
             "",
-            *_value_set_chapters(data_set),
+            *_value_set_chapters(data_set, number),
             "## 五、最小示例",
             "",
             "只含必填列的一行（NDJSON）：",
             "",
             "```json",
-            json.dumps(minimal_row(data_set), ensure_ascii=False),
+            json.dumps(minimal_row(data_set, number), ensure_ascii=False),
             "```",
             "",
+            *_changes(data_set),
         ]
     )
 
@@ -94,27 +99,32 @@ def excel_template(data_set: type[DataSet], rows: Iterable[Mapping[str, str | No
     for number, row in enumerate(rows, HEADER_ROWS + 1):
         _fill_row(sheet, number, [row.get(field.name) for field in fields])
     _fill_notes(book.create_sheet(NOTES_SHEET), data_set)
-    for known in value_sets_of(data_set):
+    offered = {known.id: known for known in value_sets_of(data_set)}
+    for known in offered.values():
         _fill_value_set(book.create_sheet(known.id), known)
     for column, field in enumerate(fields, 1):
         if isinstance(field, Coded) and field.value_set.complete:
-            _offer(sheet, column, field.value_set)
+            _offer(sheet, column, offered[field.values])
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
 
 
-def value_sets_of(data_set: type[DataSet]) -> list[ValueSet]:
-    """Return the value sets a data set uses, each once, in the order of its columns."""
-    used = {field.values: field.value_set for field in data_set.elements() if isinstance(field, Coded | Codes)}
+def value_sets_of(data_set: type[DataSet], edition: str | None = None) -> list[ValueSet]:
+    """Return the value sets of an edition with the codes that may be sent, each once, in the order of its columns."""
+    used: dict[str, ValueSet] = {}
+    for field in data_set.wire(edition):
+        if isinstance(field, Coded | Codes):
+            known, offered = used.get(field.values), field.offered
+            used[field.values] = replace(offered, codes={**known.codes, **offered.codes}) if known else offered
     return list(used.values())
 
 
-def minimal_row(data_set: type[DataSet]) -> dict[str, str]:
+def minimal_row(data_set: type[DataSet], edition: str | None = None) -> dict[str, str]:
     """Return the shortest row that is accepted: what is always required, and what that makes required."""
     cells: dict[str, str] = {}
     values: dict[str, Any] = {}
-    for field in data_set.wire():
+    for field in data_set.wire(edition):
         if _always(field) or (isinstance(field.required, Condition) and field.required.holds(values)):
             cells[field.name] = example(field)
             values[field.name] = field.parse(cells[field.name])
@@ -124,7 +134,7 @@ def minimal_row(data_set: type[DataSet]) -> dict[str, str]:
 def example(field: Element) -> str:
     """Return a wire text that the field accepts, "" where the platform ships no code of its value set."""
     if isinstance(field, Coded | Codes):
-        return next(iter(field.value_set.codes), "")
+        return next(iter(field.offered.codes), "")
     if isinstance(field, Quantity | Count | Money):
         return _example_number(field)
     fixed = next((text for kind, text in _EXAMPLES if isinstance(field, kind)), _SOME_TEXT)
@@ -168,6 +178,8 @@ def values_allowed(field: Element) -> str:
         known = field.value_set
         words.append(f"值域 {known.id} {known.title}" + ("" if known.complete else "（只核格式）"))
         words += ["多个代码用 | 分隔"] if isinstance(field, Codes) else []
+        words += [f"不再使用 {'、'.join(_retired(field))}"] if field.retired else []
+        words += [f"尚未使用 {'、'.join(sorted(field.unborn))}"] if field.unborn else []
     elif isinstance(field, Link):
         words.append(f"“{field.to.title}”的业务主键")  # type: ignore[attr-defined]
     elif isinstance(field, Text):
@@ -178,6 +190,10 @@ def values_allowed(field: Element) -> str:
         words += [f"单位 {field.unit}"] if field.unit else []
         words += ["通常在 {:g} 与 {:g} 之间".format(*field.plausible)] if field.plausible else []
     return "；".join(words)
+
+
+def _retired(field: Coded | Codes) -> Iterator[str]:
+    return (f"{code}（改用 {new}）" if new else code for code, (_, new) in field.retired.items())
 
 
 def _purpose(data_set: type[DataSet]) -> Iterator[str]:
@@ -224,8 +240,9 @@ def _note(data_set: type[DataSet], field: Element) -> str:
     return "可不填；填写时应与代码在值域中的名称一致" if owner.value_set.complete else "可不填"
 
 
-def _relations(data_set: type[DataSet]) -> Iterator[str]:
-    relations = [(rule.message, _kind(rule)) for rule in data_set.rules]
+def _relations(data_set: type[DataSet], edition: str) -> Iterator[str]:
+    asked = {(check.column, check.word) for check in checks_of(data_set) if check.asked_in(edition)}
+    relations = [(rule.message, _kind(rule)) for rule in data_set.rules if (rule.field.name, rule.word) in asked]
     if not relations:
         yield "无。"
     else:
@@ -236,8 +253,8 @@ def _kind(rule: Rule) -> str:
     return "退回" if rule.severity == "error" else "接收并提醒"
 
 
-def _value_set_chapters(data_set: type[DataSet]) -> Iterator[str]:
-    for known in value_sets_of(data_set):
+def _value_set_chapters(data_set: type[DataSet], edition: str) -> Iterator[str]:
+    for known in value_sets_of(data_set, edition):
         yield f"### {known.id} {known.title}"
         yield ""
         yield f"来源：{known.source}。"
@@ -259,6 +276,30 @@ def _name(code: Code) -> str:
     if code.valid_to is None:
         return code.name
     return f"{code.name}（用至 {code.valid_to}" + (f"，之后用 {code.successor}）" if code.successor else "）")
+
+
+def _changes(data_set: type[DataSet]) -> Iterator[str]:
+    if not data_set.editions:
+        return
+    yield "## 六、变更"
+    yield ""
+    yield "清单 manifest.json 中的 `edition` 写明文件按哪一版导出；不写时按 `contract` 的版本。"
+    yield ""
+    formers = numbers_of(data_set)
+    for former, edition in zip(formers, data_set.editions, strict=False):
+        yield f"### {edition.number} 版"
+        yield ""
+        yield f"{edition_days(edition, former)}。"
+        yield ""
+        yield from (f"- {change.text()}" for change in edition.changes)
+        yield ""
+
+
+def edition_days(edition: Edition, former: str) -> str:
+    """Return in Chinese when an edition was announced, from when it is taken, and until when the former one is."""
+    return (
+        f"{edition.announced} 公告，{edition.accepted_from} 起接收，{former} 版接收至 {edition.former_until}（含当日）"
+    )
 
 
 def _markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -311,7 +352,7 @@ def header_comment(field: Element) -> Comment:
 
 def _fill_notes(sheet: Worksheet, data_set: type[DataSet]) -> None:
     sheet.append([f"{data_set.title}（{data_set.word}）填写说明"])
-    sheet.append([f"接入标准版本 {CONTRACT_VERSION}；依据：{data_set.source}"])
+    sheet.append([f"接入标准版本 {contract_version()}，本数据集 {data_set.edition()} 版；依据：{data_set.source}"])
     for line in _purpose(data_set):
         sheet.append([line])
     sheet.append([f"在“{DATA_SHEET}”工作表第 {HEADER_ROWS + 1} 行起填写，前 {HEADER_ROWS} 行不要改动。"])

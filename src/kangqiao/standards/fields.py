@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
@@ -32,6 +33,8 @@ class Element:
     expected  a row without it is taken, with a warning
     note      one Chinese sentence for those who fill it in
     absent    the wire text that stands for a missing one
+    late      an edition brought it or its being required, so that older rows are stored without it
+    withdrawn the edition since which it is no longer sent, None while it is
     """
 
     wire_format: ClassVar[str]  # as WS 445 writes formats, for the contract and the interface document
@@ -45,6 +48,8 @@ class Element:
     note: str
     absent: str | None
     companion_of: Element | None = None
+    late: bool = False
+    withdrawn: str | None = None
     name: str
 
     def __init__(
@@ -78,6 +83,8 @@ class Element:
         super().contribute_to_class(cls, name, *flags, **options)  # type: ignore[misc]
         for column, field in self.companions():
             field.companion_of = self
+            if self.late:
+                field.late = field.null = field.blank = True  # type: ignore[attr-defined]
             field.contribute_to_class(cls, column)
 
     def clone(self) -> Any:
@@ -108,7 +115,35 @@ class Text(Element, models.TextField):
         return f"AN..{self.limit}"
 
 
-class Coded(Element, models.TextField):
+class _Choice(Element):
+    """Shared by codes: which of a value set this field takes.
+
+    retired  code → (edition since which it is not accepted, the code to use instead or None)
+    widened  code → edition since which it is accepted
+    unborn   codes that the edition this field is of does not know yet
+    """
+
+    values: str
+    retired: Mapping[str, tuple[str, str | None]] = {}
+    widened: Mapping[str, str] = {}
+    unborn: frozenset[str] = frozenset()
+
+    @property
+    def value_set(self) -> value_sets.ValueSet:
+        """The whole value set: stored rows may have any code that ever was in it."""
+        return value_sets.load(self.values)
+
+    @property
+    def offered(self) -> value_sets.ValueSet:
+        """The value set without the codes that may not be sent."""
+        known = self.value_set
+        if not self.retired and not self.unborn:
+            return known
+        kept = {code: each for code, each in known.codes.items() if code not in {*self.retired, *self.unborn}}
+        return replace(known, codes=kept)
+
+
+class Coded(_Choice, models.TextField):
     """A code of a value set. On the wire a column ``<name>_name`` may accompany it and must then match.
 
     values    value set identifier (``CV02.01.101``); see ``value_sets/catalogue.csv``
@@ -133,10 +168,6 @@ class Coded(Element, models.TextField):
         super().__init__(title, element, required=False if named else required, **options)
 
     @property
-    def value_set(self) -> value_sets.ValueSet:
-        return value_sets.load(self.values)
-
-    @property
     def wire_format(self) -> str:  # type: ignore[override]
         return f"代码 {self.values}"
 
@@ -150,7 +181,7 @@ class Coded(Element, models.TextField):
         return self.title.removesuffix("代码").removesuffix("编码") + "名称"
 
 
-class Codes(Element, ArrayField):
+class Codes(_Choice, ArrayField):
     """Several codes of one value set, separated by ``|`` on the wire (the forms' multiple choices)."""
 
     expects = "值域内的代码，多个用 | 分隔"
@@ -160,10 +191,6 @@ class Codes(Element, ArrayField):
         self.values = values
         options.setdefault("base_field", models.TextField())
         super().__init__(title, element, **options)
-
-    @property
-    def value_set(self) -> value_sets.ValueSet:
-        return value_sets.load(self.values)
 
     @property
     def wire_format(self) -> str:  # type: ignore[override]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from kangqiao.standards.checks import Check
+from kangqiao.standards.checks import FORMER_CODE, Check
 from kangqiao.standards.conditions import Condition, Every, LaterBy, Missing, Rule
 from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.fields import Link
@@ -68,6 +68,8 @@ OF_WORD = {
 
 def dimension_of(check: Check, rule: Rule | None) -> Dimension:
     """Return what a check of the gate measures; ``rule`` is the relation it was derived from, if any."""
+    if check.word.startswith(FORMER_CODE):
+        return Dimension.VALIDITY
     if rule is None:
         return OF_WORD.get(check.word, Dimension.CONSISTENCY)
     if any(isinstance(part, LaterBy) for part in _parts(rule.violated)):

@@ -13,6 +13,7 @@ from typing import Any
 
 from kangqiao.standards.checks import Check, checks_of
 from kangqiao.standards.data_set import DataSet
+from kangqiao.standards.editions import current_cells, successors
 from kangqiao.standards.fields import Element
 
 CHECKS_PER_MASK = 62
@@ -24,7 +25,7 @@ def columns_sql(data_set: type[DataSet], heads: Mapping[str, str]) -> str:
 
     ``heads`` maps the data set's columns to the source's own column names; what it leaves out reads as missing.
     """
-    return ", ".join(f"{_cell_sql(field, heads.get(field.name))} AS r_{field.name}" for field in data_set.wire())
+    return ", ".join(f"{_cell_sql(field, heads.get(field.name))} AS r_{field.name}" for field in data_set.columns())
 
 
 def _cell_sql(field: Element, head: str | None) -> str:
@@ -37,7 +38,7 @@ def values_sql(data_set: type[DataSet], given: Container[str]) -> str:
     """Return the select list that turns text cells into values ``<column>``; columns not given have none."""
     return ", ".join(
         f'{_value_sql(field, given)} AS "{field.name}"'
-        for field in data_set.wire()
+        for field in data_set.columns()
         if field.name in stored_columns(data_set)
     )
 
@@ -59,10 +60,11 @@ def mask_columns(data_set: type[DataSet]) -> list[str]:
     return [f"failed_{start}" for start in range(0, len(checks_of(data_set)), CHECKS_PER_MASK)]
 
 
-def masks_sql(data_set: type[DataSet], given: Container[str]) -> str:
+def masks_sql(data_set: type[DataSet], given: Container[str], edition: str) -> str:
     """Return the select list of bit columns: bit *i* of ``failed_<start>`` is set when check *start + i* fails.
 
     What a file does not give can not be wrong: its columns' checks are left out, and planning a small file is quicker.
+    Checks that its edition does not ask are left out, too.
     """
     checks = checks_of(data_set)
     return ", ".join(
@@ -70,7 +72,7 @@ def masks_sql(data_set: type[DataSet], given: Container[str]) -> str:
             [
                 f"CASE WHEN {check.sql} THEN {1 << bit}::BIGINT ELSE 0 END"
                 for bit, check in enumerate(checks[start : start + CHECKS_PER_MASK])
-                if check.column in given or not check.needs_text
+                if check.asked_in(edition) and (check.column in given or not check.needs_text)
             ]
             or ["0::BIGINT"]
         )
@@ -122,13 +124,22 @@ class CheckedRow:
 
 
 def check_row(
-    data_set: type[DataSet], cells: Mapping[str, str | None], *, institution_id: int | None, received_at: Any
+    data_set: type[DataSet],
+    cells: Mapping[str, str | None],
+    *,
+    institution_id: int | None,
+    received_at: Any,
+    edition: str | None = None,
 ) -> CheckedRow:
     """Cast and check one row of wire text; ``institution_id`` is None where the sender may not send for it.
 
-    Only what is filled in is cast and looked at: most rows fill a few columns of many.
+    ``edition`` is the edition of the data set the row follows, None for the newest. Only what is filled in is cast and
+    looked at: most rows fill a few columns of many.
     """
-    gate = _compiled(data_set)
+    gate = _compiled(data_set, edition)
+    if edition and successors(data_set, edition):
+        trimmed = {name: cell.strip(" ") or None if cell else None for name, cell in cells.items()}
+        cells = current_cells(data_set, edition, trimmed)
     texts, values = gate.texts.copy(), gate.values.copy()
     values["institution_id"], values["received_at"] = institution_id, received_at
     given = []
@@ -169,8 +180,9 @@ class _RowGate:
 
 
 @functools.cache
-def _compiled(data_set: type[DataSet]) -> _RowGate:
-    stored, checks = stored_columns(data_set), checks_of(data_set)
+def _compiled(data_set: type[DataSet], edition: str | None) -> _RowGate:
+    stored, number = stored_columns(data_set), edition or data_set.edition()
+    checks = [check for check in checks_of(data_set) if check.asked_in(number)]
     one_cell = [check for check in checks if check.needs_text]
     return _RowGate(
         columns={
@@ -178,12 +190,12 @@ def _compiled(data_set: type[DataSet]) -> _RowGate:
                 field.parse if field.name in stored else None,
                 tuple(check for check in one_cell if check.column == field.name),
             )
-            for field in data_set.wire()
+            for field in data_set.readable(number)
         },
-        texts={field.name: field.absent for field in data_set.wire()},
+        texts={field.name: field.absent for field in data_set.columns()},
         values={
             field.name: None if field.absent is None else field.parse(field.absent)
-            for field in data_set.wire()
+            for field in data_set.columns()
             if field.name in stored
         },
         whole=tuple(check for check in checks if check not in one_cell),

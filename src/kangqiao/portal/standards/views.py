@@ -1,19 +1,27 @@
 """The data standard as people browse it and as they download it."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
 from django.apps import apps
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 
+from kangqiao.intake.queries import Adoption, adoptions
+from kangqiao.registry.models import Institution
 from kangqiao.standards import value_sets
+from kangqiao.standards.announcements import announcements
+from kangqiao.standards.comparison import UnknownEdition, compare
 from kangqiao.standards.contract import contract, describe
-from kangqiao.standards.data_set import CONTRACT_VERSION, DataSet, data_sets
+from kangqiao.standards.data_set import DataSet, contract_version, data_sets
 from kangqiao.standards.documents import excel_template, interface_document, note_of, requirement, values_allowed
+from kangqiao.standards.editions import Edition, numbers_of
 from kangqiao.standards.fields import Coded, Codes, Element
 from kangqiao.standards.search import find_data_sets, find_elements, find_value_sets, users_of
-from kangqiao.trust.http import permission_required
+from kangqiao.trust.actors import Actor
+from kangqiao.trust.http import permission_required, request_actor
 from kangqiao.trust.permissions import Permission
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -31,7 +39,7 @@ def standards(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "数据标准",
         "q": text,
-        "version": CONTRACT_VERSION,
+        "version": contract_version(),
         "data_sets": [_shown(each) for each in find_data_sets(text)],
         "elements": [(_shown(each), field, _value_set_of(field)) for each, field in elements[:MOST_ELEMENTS]],
         "more_elements": len(elements) - MOST_ELEMENTS,
@@ -50,12 +58,74 @@ def data_set(request: HttpRequest, word: str) -> HttpResponse:
         "found": _shown(found),
         "whole": link and _shown(link.to),  # type: ignore[arg-type]
         "rules": found.rules,
+        "announced": [
+            (each.edition, each.former, _state(each.edition, timezone.localdate()))
+            for each in announcements()
+            if each.data_set is found
+        ],
         "columns": [
             (field, note_of(field), requirement(field), values_allowed(field), _value_set_of(field))
             for field in found.wire()
         ],
     }
     return render(request, "portal/standards/data_set.html", context)
+
+
+@permission_required(Permission.CONTRACT_READ)
+def changes(request: HttpRequest) -> HttpResponse:
+    """List what was announced, newest first, and who has adopted it as far as the reader may see."""
+    actor, today = request_actor(request), timezone.localdate()
+    context = {
+        "title": "变更公告",
+        "announced": [
+            (_shown(each.data_set), each.edition, each.former, _state(each.edition, today)) for each in announcements()
+        ],
+        "adopted": _adopted(actor) if actor.may(Permission.BATCH_READ) else [],
+        "whole_city": actor.institution_id is None,
+    }
+    return render(request, "portal/standards/changes.html", context)
+
+
+def _state(edition: Edition, today: date) -> tuple[str, str]:
+    state = edition.state(today)
+    return str(state), {"已公告": "info", "新旧并行": "warn", "旧版停用": "ok"}[state]
+
+
+def _adopted(actor: Actor) -> list[tuple[dict[str, Any], str, Adoption, bool]]:
+    """Return (data set, institution, what it sent last, whether that is the newest), by data set and institution."""
+    found = adoptions(actor=actor)
+    names = dict(Institution.objects.filter(id__in={each.sender_id for each in found}).values_list("id", "name"))
+    rows = [
+        (_shown(_data_set(each.data_set)), names.get(each.sender_id, ""), each, each.edition == _newest(each))
+        for each in found
+    ]
+    return sorted(rows, key=lambda row: (row[0]["title"], row[3], row[1]))
+
+
+def _newest(adoption: Adoption) -> str:
+    return _data_set(adoption.data_set).edition()
+
+
+@permission_required(Permission.CONTRACT_READ)
+def comparison(request: HttpRequest, word: str) -> HttpResponse:
+    """Show element by element what two editions of a data set have different; the last two where none are named."""
+    found = _data_set(word)
+    numbers = numbers_of(found)
+    former = request.GET.get("former") or numbers[max(0, len(numbers) - 2)]
+    newer = request.GET.get("newer") or numbers[-1]
+    try:
+        differences = compare(found, former, newer)
+    except UnknownEdition as error:
+        raise Http404(str(error)) from error
+    context = {
+        "title": f"{found.title}：版本比较",
+        "found": _shown(found),
+        "numbers": numbers,
+        "former": former,
+        "newer": newer,
+        "differences": differences,
+    }
+    return render(request, "portal/standards/comparison.html", context)
 
 
 @permission_required(Permission.CONTRACT_READ)
@@ -115,6 +185,7 @@ def _shown(found: type[DataSet]) -> dict[str, Any]:
         "word": found.word,
         "source": found.source,
         "database": apps.get_app_config(found._meta.app_label).verbose_name,
+        "edition": found.edition(),
         "columns": len(found.elements()),
     }
 
