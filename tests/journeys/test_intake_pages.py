@@ -103,6 +103,7 @@ def test_refused_rows_are_downloaded_corrected_sent_again_and_accepted(  # noqa:
     expect(page.get_by_text("6 行被退回，没有入库")).to_be_visible()
     expect(page.get_by_role("img", name="新增 195 行，退回 4 行")).to_be_visible()
     expect(page.locator("#vital-signs")).to_contain_text("“记录日期时间”应为日期时间")
+    expect(page.locator("#patient-registration")).to_contain_text("“男”是名称，应填代码“1”（男性）")
     shoot("intake-receipt")
     assert fits_its_width(page)
     page.locator("#vital-signs").get_by_role("link", name="查看退回行").click()
