@@ -8,6 +8,7 @@ import numpy as np
 
 from kangqiao.simulation.archives import archive_covers
 from kangqiao.simulation.bedside import vital_signs
+from kangqiao.simulation.benefits import benefits
 from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.charges import Lines, bill, visit_fees
 from kangqiao.simulation.checkups import attendance, checkups
@@ -19,18 +20,22 @@ from kangqiao.simulation.draws import stream
 from kangqiao.simulation.elderly import elderly
 from kangqiao.simulation.encounters import diagnoses, inpatient_stays, outpatient_encounters
 from kangqiao.simulation.family_doctors import family_doctors
+from kangqiao.simulation.family_planning import family_planning
 from kangqiao.simulation.follow_ups import diabetes_follow_ups, hypertension_follow_ups
+from kangqiao.simulation.households import homes_of, households
 from kangqiao.simulation.illness import Health, examine, live
 from kangqiao.simulation.imaging import examinations
 from kangqiao.simulation.immunization import vaccinations
 from kangqiao.simulation.institutions import Institutions
 from kangqiao.simulation.laboratory import reports
+from kangqiao.simulation.licences import licences
 from kangqiao.simulation.life import Life
 from kangqiao.simulation.managed import mental_disorders, tuberculosis
 from kangqiao.simulation.maternity import maternity
 from kangqiao.simulation.people import People
 from kangqiao.simulation.pharmacy import prescriptions
 from kangqiao.simulation.places import Places, Township
+from kangqiao.simulation.population_events import population_events
 from kangqiao.simulation.registration import Patients, allergies, patients, registrations
 from kangqiao.simulation.reporting import birth_certificates, death_certificates, infectious_diseases, vaccine_reactions
 from kangqiao.simulation.sheets import Sheet, stack
@@ -89,6 +94,24 @@ DATA_SETS = (
     "vaccine-reaction",
     "birth-certificate",
     "death-certificate",
+    "household",
+    "household-member",
+    "hukou-registration",
+    "birth",
+    "death",
+    "migration",
+    "childbearing-registration",
+    "preconception-examination",
+    "contraception-service",
+    "special-support",
+    "marriage-registration",
+    "low-income-support",
+    "cremation",
+    "insured-person",
+    "social-security-card",
+    "monitored-household",
+    "institution-licence",
+    "drug-licence",
 )
 BLOCK = 8_192
 """People lived through at once; smaller blocks only cost time, larger ones memory."""
@@ -149,6 +172,7 @@ def live_through(city: City, township: Township, number: int, people: People) ->
 
 def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tuple[list[Sheet], Patients]:
     """Return every sheet, patients' registrations first."""
+    impersonal, population = _population(life, catchment)
     drugs, laboratory, images = prescriptions(life), reports(life), examinations(life)
     ordered, operated = orders(life), operations(life)
     lines = Lines.joined([visit_fees(life), drugs[1], laboratory[1], images[1], ordered[1], operated[1]])
@@ -172,7 +196,7 @@ def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tu
         birth_certificates(life.apart()),
         death_certificates(life.apart(), catchment),
     ]
-    known = patients(life, public)
+    known = patients(life, public + population)
     outpatients, stays, diagnosed = outpatient_encounters(life), inpatient_stays(life, cost, own), diagnoses(life)
     cultured = without_hidden_reports(cultures(life.apart()), spells)
     reported, results = without_hidden_reports(laboratory[0], spells)
@@ -195,7 +219,16 @@ def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tu
         infectious_diseases(life.apart()),
         *charged,
     ]
-    return [registrations(life, known), *clinical, *public], known
+    return [registrations(life, known), *clinical, *public, *impersonal, *population], known
+
+
+def _population(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], list[Sheet]]:
+    """Return what the bureaus send: sheets about nobody (households, licences), and sheets about people."""
+    homes = homes_of(life)
+    kept, members = households(life, homes)
+    events = population_events(life, homes)
+    planning = family_planning(life.apart(), homes, catchment)
+    return [kept, *licences(life.apart())], [*members, *events, *planning, *benefits(life, homes)]
 
 
 def _in_time(sheet: Sheet, end: np.datetime64) -> Sheet:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from kangqiao.simulation.draws import Choices, repeated, stream
 from kangqiao.simulation.facts import facts
-from kangqiao.simulation.names import GivenNames, Surnames
+from kangqiao.simulation.names import strangers
 from kangqiao.simulation.places import Places, Township, share
 from kangqiao.simulation.sheets import digits, text_of
 
@@ -26,6 +26,17 @@ CARE = (
     "private",
 )
 """The levels of care people choose among, in the order of the columns of ``care.csv``."""
+
+BUREAUS = (
+    "health_commission",
+    "police_bureau",
+    "civil_bureau",
+    "insurance_bureau",
+    "social_bureau",
+    "rural_bureau",
+    "market_bureau",
+)
+"""Bureaus of the city that send what they know of people and treat nobody."""
 
 _LEVELS = {"village_clinic": "village", "community_station": "village", "community": "township"}
 _INSTEAD = (("village", "township"), ("county_tcm", "county_general"), ("county_mch", "county_general"))
@@ -142,9 +153,13 @@ class Institutions:
         found += [n for n, one in enumerate(self.each) if one.kind == f"city_{kind}"]
         return found[0] if found else -1
 
+    def bureau(self, kind: str) -> int:
+        """Return the number of a bureau of the city."""
+        return next(number for number, one in enumerate(self.each) if one.kind == kind)
+
 
 def found(*, places: Places, seed: int) -> Institutions:
-    """Found every institution the places were chosen for, with departments and staff."""
+    """Found every institution the places were chosen for, with departments and staff, and behind them the bureaus."""
     each = tuple(_institutions(places))
     departments = _departments(each)
     treating = _treating(each, departments, departments.institution >= 0)
@@ -188,6 +203,8 @@ def _institutions(places: Places) -> Iterator[Institution]:
             name = township.village_names[village]
             post = "community_station" if name.endswith("社区") else "village_clinic"
             yield one(post, township.villages[village], home, place, sender, village=name)
+    for kind in BUREAUS:
+        yield one(kind, "530900000000", -1, (-1, -1, -1))
 
 
 def _departments(each: tuple[Institution, ...]) -> Departments:
@@ -196,7 +213,7 @@ def _departments(each: tuple[Institution, ...]) -> Departments:
     scale = dict(zip(kinds["key"], kinds.numbers("staff_scale"), strict=True))
     rows_of = {kind: [row for row, words in enumerate(table["kinds"]) if kind in words.split()] for kind in scale}
     institution = np.repeat(np.arange(len(each)), [len(rows_of[one.kind]) for one in each])
-    rows = np.concatenate([rows_of[one.kind] for one in each])
+    rows = np.concatenate([rows_of[one.kind] for one in each]).astype(np.int64)
     field = _rows_of_codes(table["department"])[rows]
     scales = np.array([scale[one.kind] for one in each])[institution]
     return Departments(
@@ -245,15 +262,7 @@ def _staff(random: np.random.Generator, each: tuple[Institution, ...], departmen
     department, _ = repeated(departments.staff)
     institution = departments.institution[department]
     count = len(department)
-    given, surnames = GivenNames.load(), Surnames.load()
-    habit = np.full(count, given.habits["han"])
-    names = given.draw(
-        random,
-        habit=habit,
-        born=random.integers(1964, 2001, count),
-        sex=random.integers(1, 3, count),
-        surname=surnames.draw(random, np.full(count, surnames.habits["han"])),
-    )
+    names = strangers(random, born=random.integers(1964, 2001, count), sex=random.integers(1, 3, count))
     start = np.searchsorted(department, np.arange(len(departments.staff) + 1))
     rank = np.arange(count) - np.searchsorted(institution, institution)
     return Staff(

@@ -102,6 +102,26 @@ class Life:
         patient = patient_numbers(number, institution, at, self.calendar)
         return Sheet(data_set, number, institution.astype(np.int32), patient, keys, at + SENT_AFTER, columns)
 
+    def of_bureau(
+        self, data_set: str, bureau: str, person: np.ndarray, at: np.ndarray, keys: Keys, **columns: Column
+    ) -> Sheet:
+        """Return rows about people (positions) at a bureau, which knows everybody under one number.
+
+        What happened before the calendar is sent as of its first day.
+        """
+        calendar, number = self.calendar, self.people.number[person]
+        institution = np.full(len(person), self.institutions.bureau(bureau), dtype=np.int32)
+        patient = patient_numbers(number, institution, calendar.first, calendar)
+        sent = np.maximum(at, moments(calendar.first, 9)) + SENT_AFTER
+        return Sheet(data_set, number, institution, patient, keys, sent, columns)
+
+    def of_nobody(self, data_set: str, bureau: str, at: np.ndarray, keys: Keys, **columns: Column) -> Sheet:
+        """Return rows of a bureau that are not about a person."""
+        nobody = np.full(len(at), -1, dtype=np.int64)
+        institution = np.full(len(at), self.institutions.bureau(bureau), dtype=np.int32)
+        sent = np.maximum(at, moments(self.calendar.first, 9)) + SENT_AFTER
+        return Sheet(data_set, nobody, institution, nobody, keys, sent, columns)
+
 
 def encounter_keys(serial: np.ndarray) -> Keys:
     """Return the source keys of visits: ten digits that look like no order and are unique in the city."""

@@ -27,7 +27,7 @@ STAY_DAYS = 3
 
 
 @dataclass(frozen=True)
-class _Births:
+class Births:
     """Births in the order of children; ``first`` marks one child of each birth (twins have one mother once)."""
 
     child: np.ndarray
@@ -40,7 +40,7 @@ class _Births:
 
 def maternity(life: Life, catchment: np.ndarray) -> list[Sheet]:
     """Return the forms of pregnancies, of women after birth and of new-borns."""
-    births = _births(life)
+    births = births_of(life)
     return [
         _first_visits(life, catchment, births),
         _later_visits(life, catchment, births),
@@ -49,7 +49,8 @@ def maternity(life: Life, catchment: np.ndarray) -> list[Sheet]:
     ]
 
 
-def _births(life: Life) -> _Births:
+def births_of(life: Life) -> Births:
+    """Return the births of the calendar and shortly before it to mothers who live here."""
     people = life.people
     child = np.flatnonzero(people.mother >= 0)
     mother, day = people.mother[child], people.born[child]
@@ -63,7 +64,7 @@ def _births(life: Life) -> _Births:
     weeks = np.clip(39.2 + 1.3 * steady_normal(people.number[child], 91), 34, 41.7)
     near = (day >= life.calendar.first - 50) & (day < life.calendar.last + 200)
     kept = np.flatnonzero(near & ((day - people.born[mother]).astype(np.int64) > 15 * 365))
-    return _Births(child[kept], mother[kept], day[kept], weeks[kept], order[kept], first[kept])
+    return Births(child[kept], mother[kept], day[kept], weeks[kept], order[kept], first[kept])
 
 
 def _before(running: np.ndarray, mother: np.ndarray, by_age: np.ndarray) -> np.ndarray:
@@ -77,7 +78,7 @@ def _within(life: Life, person: np.ndarray, day: np.ndarray) -> np.ndarray:
     return (day >= life.calendar.first) & (day < life.calendar.last) & (day < life.health.last_day[person])
 
 
-def _at_day(births: _Births, weeks: np.ndarray) -> np.ndarray:
+def _at_day(births: Births, weeks: np.ndarray) -> np.ndarray:
     """Return the day on which a pregnancy is so many weeks old."""
     return births.day - np.round((births.weeks - weeks) * 7).astype("timedelta64[D]")
 
@@ -90,8 +91,8 @@ def _word(text: str, where: np.ndarray) -> Pick:
     return codes(np.where(where, 0, -1), text)
 
 
-def _take(births: _Births, rows: np.ndarray) -> _Births:
-    return _Births(*(column[rows] for column in vars(births).values()))
+def _take(births: Births, rows: np.ndarray) -> Births:
+    return Births(*(column[rows] for column in vars(births).values()))
 
 
 def _haemoglobin(life: Life, person: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -110,7 +111,7 @@ def _referral(life: Life, urgent: np.ndarray, reason: str) -> dict[str, Column]:
     }
 
 
-def _first_visits(life: Life, catchment: np.ndarray, births: _Births) -> Sheet:
+def _first_visits(life: Life, catchment: np.ndarray, births: Births) -> Sheet:
     lot = steady_uniform(life.people.number[births.child], 92)
     weeks = np.round(np.where(lot < REGISTERED_EARLY, 6.5 + 6 * lot / REGISTERED_EARLY, 13 + 60 * (lot - 0.88)), 1)
     day = _at_day(births, weeks)
@@ -175,7 +176,7 @@ def _calm(life: Life, woman: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np
     return systolic, np.minimum(np.maximum(diastolic - 4, 46), systolic - 18)
 
 
-def _later_visits(life: Life, catchment: np.ndarray, births: _Births) -> Sheet:
+def _later_visits(life: Life, catchment: np.ndarray, births: Births) -> Sheet:
     births = _take(births, np.flatnonzero(births.first))
     random = life.random
     planned = LATER_VISITS[None, :] + random.uniform(-1.4, 1.4, (len(births.child), len(LATER_VISITS)))
@@ -220,7 +221,7 @@ def _later_visits(life: Life, catchment: np.ndarray, births: _Births) -> Sheet:
     )
 
 
-def _home_visits(life: Life, catchment: np.ndarray, births: _Births) -> list[Sheet]:
+def _home_visits(life: Life, catchment: np.ndarray, births: Births) -> list[Sheet]:
     """Return the visits to new-borns and to their mothers, made on one way."""
     number = life.people.number[births.child]
     day = births.day + STAY_DAYS + 3 + (steady_uniform(number, 95) * 5).astype(np.int64)
@@ -240,7 +241,7 @@ def _home_visits(life: Life, catchment: np.ndarray, births: _Births) -> list[She
     ]
 
 
-def _newborn_visits(life: Life, births: _Births, at: np.ndarray, place: np.ndarray, doctor: Pick) -> Sheet:
+def _newborn_visits(life: Life, births: Births, at: np.ndarray, place: np.ndarray, doctor: Pick) -> Sheet:
     people, random, count = life.people, life.random, len(at)
     number = people.number[births.child]
     days = (at.astype("datetime64[D]") - births.day).astype(np.int64)
@@ -295,7 +296,7 @@ def _newborn_visits(life: Life, births: _Births, at: np.ndarray, place: np.ndarr
     )
 
 
-def _postpartum_visits(life: Life, births: _Births, at: np.ndarray, place: np.ndarray) -> Sheet:
+def _postpartum_visits(life: Life, births: Births, at: np.ndarray, place: np.ndarray) -> Sheet:
     count = len(at)
     systolic, diastolic = pressures(life, births.mother, at)
     sore = life.random.random(count) < 0.04
@@ -323,7 +324,7 @@ def _postpartum_visits(life: Life, births: _Births, at: np.ndarray, place: np.nd
     )
 
 
-def _closing_examinations(life: Life, catchment: np.ndarray, births: _Births) -> Sheet:
+def _closing_examinations(life: Life, catchment: np.ndarray, births: Births) -> Sheet:
     day = births.day + 42 + (steady_uniform(life.people.number[births.child], 101) * 10).astype(np.int64)
     came = steady_uniform(life.people.number[births.child], 102) < 0.86
     rows = np.flatnonzero(births.first & came & _within(life, births.mother, day))

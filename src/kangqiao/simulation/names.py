@@ -88,3 +88,11 @@ class GivenNames:
     def _syllable(self, random: np.random.Generator, row: np.ndarray, place: int) -> np.ndarray:
         skewed = random.random(len(row)) ** 1.5
         return self.start[row, place] + (skewed * self.length[row, place]).astype(np.int64)
+
+
+def strangers(random: np.random.Generator, *, born: np.ndarray, sex: np.ndarray) -> pa.Array:
+    """Return names of people who are no residents of the city, by year of birth and sex (1 or 2)."""
+    given, surnames = GivenNames.load(), Surnames.load()
+    habit = np.full(len(born), given.habits["han"])
+    surname = surnames.draw(random, np.full(len(born), surnames.habits["han"]))
+    return given.draw(random, habit=habit, born=born, sex=sex, surname=surname)

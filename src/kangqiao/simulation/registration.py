@@ -76,8 +76,8 @@ def registrations(life: Life, known: Patients) -> Sheet:
             "birth_date": people.born[person],
             "nationality": codes(foreign.astype(int), CHINESE, BURMESE),
             "ethnicity": facts_column("ethnic_groups", "code", people.ethnicity[person]),
-            "marital": codes(np.searchsorted([10, 20, 30, 40], people.married[person]), "10", "20", "30", "40"),
-            "education": _education(people.education[person]),
+            "marital": marital_codes(people.married[person]),
+            "education": education_codes(people.education[person]),
             "occupation": facts_column("occupations", "code", people.occupation[person]),
             "phone": Keys("", people.phone[person], 11),
             "division": codes(village, *township.villages),
@@ -100,7 +100,13 @@ def registrations(life: Life, known: Patients) -> Sheet:
     )
 
 
-def _education(code: np.ndarray) -> Pick:
+def marital_codes(married: np.ndarray) -> Pick:
+    """Return a column of GB/T 2261.2 of numbers as in ``People.married``."""
+    return codes(np.searchsorted([10, 20, 30, 40], married), "10", "20", "30", "40")
+
+
+def education_codes(code: np.ndarray) -> Pick:
+    """Return a column of GB/T 4658 of numbers as in ``People.education``."""
     words = [str(word) for word in EDUCATION]
     return codes(np.where(code < 0, -1, np.searchsorted(EDUCATION, code)), *words)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
@@ -9,7 +11,7 @@ from kangqiao.simulation.archives import home_institution
 from kangqiao.simulation.draws import steady_normal, steady_uniform
 from kangqiao.simulation.facts import facts
 from kangqiao.simulation.life import HOUR, Life, codes, facts_column, moments, same
-from kangqiao.simulation.sheets import Keys, Sheet
+from kangqiao.simulation.sheets import Keys, Pick, Sheet
 from kangqiao.standards.value_sets import load
 
 NOTIFIABLE = {
@@ -118,6 +120,16 @@ def vaccine_reactions(life: Life, given: Sheet) -> Sheet:
     )
 
 
+def born_at(life: Life, child: np.ndarray) -> np.ndarray:
+    """Return the moments at which children (positions) were born."""
+    return moments(life.people.born[child], 24 * steady_uniform(life.people.number[child], 151) * 0.999)
+
+
+def birth_weight(life: Life, child: np.ndarray) -> np.ndarray:
+    """Return the weights of children (positions) at birth in g."""
+    return np.round(np.clip(3200 + 420 * steady_normal(life.people.number[child], 98), 1200, 5000), -1)
+
+
 def birth_certificates(life: Life) -> Sheet:
     """Return the certificates of children born within the calendar to mothers known here, by the county's hospital."""
     people = life.people
@@ -125,10 +137,10 @@ def birth_certificates(life: Life) -> Sheet:
         (people.mother >= 0) & (people.born >= life.calendar.first) & (people.born < life.calendar.last)
     )
     mother, number, count = people.mother[child], people.number[child], len(child)
-    born = moments(people.born[child], 24 * steady_uniform(number, 151) * 0.999)
+    born = born_at(life, child)
     issued = np.minimum(people.born[child] + 2 + number % 3, life.calendar.last)
     hospital = np.full(count, life.institutions.of_county("general", life.township.county))
-    weight = np.clip(3200 + 420 * steady_normal(number, 98), 1200, 5000)
+    weight = birth_weight(life, child)
     who = pa.array(mother)
     documented = people.id_number.take(who).is_valid().to_numpy(zero_copy_only=False)
     return life.of_people(
@@ -142,7 +154,7 @@ def birth_certificates(life: Life) -> Sheet:
         child_name=people.name.take(pa.array(child)),
         born=born,
         gestational_weeks=np.round(np.clip(39.2 + 1.3 * steady_normal(number, 91), 34, 41.7)),
-        birth_weight=np.round(weight, -1),
+        birth_weight=weight,
         birth_length=np.round(49.8 + 2.2 * (weight / 1000 - 3.2), 1),
         birth_place=same(count, "12"),
         midwifery=life.institution_names(hospital),
@@ -156,40 +168,76 @@ def birth_certificates(life: Life) -> Sheet:
     )
 
 
+@dataclass(frozen=True)
+class Deaths:
+    """Who died within the calendar (positions), when, of which cause (place in CAUSES, behind them old age), where."""
+
+    person: np.ndarray
+    died: np.ndarray
+    cause: np.ndarray
+    in_hospital: np.ndarray
+
+    @property
+    def day(self) -> np.ndarray:
+        return self.died.astype("datetime64[D]")
+
+    @property
+    def disease(self) -> np.ndarray:
+        """Return the row of facts("diseases") each died of, -1 for old age."""
+        rows = facts("diseases").rows("key", np.array([condition for condition, _ in CAUSES]))
+        return np.r_[rows, -1][self.cause]
+
+    def underlying(self) -> tuple[Pick, Pick]:
+        """Return the columns of the codes and names of the underlying causes."""
+        table = facts("diseases")
+        row = np.where(self.cause < len(CAUSES), self.disease, len(table["key"]))
+        return codes(row, *table["icd10"], OLD_AGE[0]), codes(row, *table["name"], OLD_AGE[1])
+
+    def place(self) -> Pick:
+        """Return the column of CV02.01.103."""
+        return codes(np.where(self.in_hospital, 0, 1), "01", "03")
+
+    def certificates(self, life: Life) -> Keys:
+        """Return the numbers of the death certificates."""
+        return Keys("5309", life.people.number[self.person], 9)
+
+
+def deaths_of(life: Life) -> Deaths:
+    """Return the deaths within the calendar: the same ones whoever writes about them."""
+    people = life.people
+    person = np.flatnonzero((people.died >= life.calendar.first) & (people.died < life.calendar.last - 1))
+    number = people.number[person]
+    died = moments(people.died[person], 24 * steady_uniform(number, 152) * 0.999)
+    ill = [life.had(condition, person, died) for condition, _ in CAUSES]
+    cause = np.column_stack([*ill, np.ones(len(person), dtype=bool)]).argmax(axis=1)
+    return Deaths(person, died, cause, (steady_uniform(number, 153) < 0.35) & (cause < len(CAUSES)))
+
+
 def death_certificates(life: Life, catchment: np.ndarray) -> Sheet:
     """Return the certificates of those who died within the calendar."""
-    people, random = life.people, life.random
-    person = np.flatnonzero((people.died >= life.calendar.first) & (people.died < life.calendar.last - 1))
-    count, day = len(person), people.died[person]
-    died = moments(day, 24 * random.random(count) * 0.999)
-    ill = np.column_stack([life.had(condition, person, died) for condition, _ in CAUSES] + [np.ones(count, dtype=bool)])
-    cause = ill.argmax(axis=1)
-    disease = np.r_[facts("diseases").rows("key", np.array([condition for condition, _ in CAUSES])), -1][cause]
-    of_age, known = cause == len(CAUSES), cause < len(CAUSES)
+    deaths = deaths_of(life)
+    person, day, cause = deaths.person, deaths.day, deaths.cause
     immediate = [code for _, code in CAUSES] + [OLD_AGE[0]]
-    in_hospital = (random.random(count) < 0.35) & known
-    township = home_institution(life, person, catchment, village=np.zeros(count, dtype=bool))
-    hospital = np.where(in_hospital, life.institutions.of_county("general", life.township.county), township)
-    table = facts("diseases")
-    underlying = codes(np.where(of_age, len(table["key"]), disease), *table["icd10"], OLD_AGE[0])
-    underlying_name = codes(np.where(of_age, len(table["key"]), disease), *table["name"], OLD_AGE[1])
+    township = home_institution(life, person, catchment, village=np.zeros(len(person), dtype=bool))
+    hospital = np.where(deaths.in_hospital, life.institutions.of_county("general", life.township.county), township)
+    underlying, underlying_name = deaths.underlying()
     return life.of_people(
         "death-certificate",
         person,
         hospital,
         (day + 1).astype("datetime64[s]") + 10 * HOUR,
-        Keys("SW", people.number[person], 10),
-        number=Keys("5309", people.number[person], 9),
-        died=died,
-        place=codes(np.where(in_hospital, 0, 1), "01", "03"),
+        Keys("SW", life.people.number[person], 10),
+        number=deaths.certificates(life),
+        died=deaths.died,
+        place=deaths.place(),
         cause_a=codes(cause, *immediate),
         cause_a_name=codes(cause, *(IMMEDIATE_NAMES.get(code, OLD_AGE[1]) for code in immediate)),
-        cause_b=facts_column("diseases", "icd10", disease),
-        cause_b_name=facts_column("diseases", "name", disease),
+        cause_b=facts_column("diseases", "icd10", deaths.disease),
+        cause_b_name=facts_column("diseases", "name", deaths.disease),
         underlying=underlying,
         underlying_name=underlying_name,
-        institution_level=codes(np.where(in_hospital, 0, 1), "03", "04"),
-        basis=codes(np.where(in_hospital, 0, 1), "4", "6"),
+        institution_level=codes(np.where(deaths.in_hospital, 0, 1), "03", "04"),
+        basis=codes(np.where(deaths.in_hospital, 0, 1), "4", "6"),
         issuer=life.institution_names(hospital),
         doctor=life.staff(life.colleague(hospital, "0200", 52)),
         issued=day + 1,

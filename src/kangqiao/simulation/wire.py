@@ -81,7 +81,8 @@ def arrow_table(sheet: Sheet, wire: Wire, institution_codes: pa.Array) -> pa.Tab
         "revised_at": sheet.revised,
         "voided": sheet.voided,
     }
-    order = [*ENVELOPE, *(name for name in wire.kinds if name in columns and name not in ENVELOPE)]
+    envelope = [name for name in ENVELOPE if name in wire.kinds]
+    order = [*envelope, *(name for name in wire.kinds if name in columns and name not in ENVELOPE)]
     return pa.table({name: _arrow(columns[name], wire.kinds[name]) for name in order})
 
 
