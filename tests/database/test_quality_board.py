@@ -489,6 +489,24 @@ def test_a_page_asks_the_database_no_more_often_with_more_institutions(measured,
     assert asked_by(lambda: manager.get("/quality/city?by=institution")) == few
 
 
+def test_sums_over_many_institutions_are_remembered_until_the_next_measurement(measured, hospital):
+    for number in range(queries.MANY):
+        Institution.objects.create(
+            **{"code": f"5309270{number:02}", "name": f"卫生院{number:02}", "short_name": "卫生院", "type": "C100"},
+            **{"division_code": "530927100000", "ownership": "public"},
+        )
+    stand(hospital, Dimension.VALIDITY, 10, 1)
+    manager = browser(Role.DATA_MANAGER)
+    first = asked_by(lambda: manager.get("/quality/city"))
+    assert asked_by(lambda: manager.get("/quality/city")) < first - 8
+    Standing.objects.update(failed=5)
+    now = timezone.now()
+    Measurement.objects.create(started_at=now, finished_at=now, settled=now, rows=0, failed=0, seconds={})
+    page = manager.get("/quality/city").text
+    assert "50.00" in page
+    assert "90.00" not in page
+
+
 def asked_by(act):
     asked = []
     with connection.execute_wrapper(lambda run, query, *rest: (asked.append(query), run(query, *rest))[1]):

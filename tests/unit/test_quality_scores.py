@@ -153,3 +153,11 @@ def test_what_was_refused_under_a_former_wording_is_known_by_its_column():
 )
 def test_rows_show_the_columns_their_rule_speaks_of(key, columns):
     assert {field.name for field in columns_of(rule_by_key()[key])} == columns
+
+
+def test_every_rule_speaks_of_stored_columns_or_of_the_row_as_a_whole():
+    for rule in rule_by_key().values():
+        stored = set(data_sets()[rule.data_set].elements())
+        assert set(columns_of(rule)) <= stored
+        if rule.column in {field.name for field in stored} - {"source_key"}:
+            assert columns_of(rule), rule.key

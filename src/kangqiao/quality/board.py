@@ -6,13 +6,13 @@ Lines are made of sums that PostgreSQL returns by group; nothing here reads the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kangqiao.quality import queries
 from kangqiao.quality.catalogue import QualityRule, Stage, rule_of, rules_of
-from kangqiao.quality.places import CITY, Ground, Kind, Place, Seat
+from kangqiao.quality.places import CITY, Ground, Kind, Place, Seats
 from kangqiao.quality.queries import NO_ROWS, NO_SCORE, Amount, By, Period, Score
 from kangqiao.quality.rules import NOTHING, Count, ranks
 from kangqiao.standards.data_set import data_sets
@@ -85,7 +85,7 @@ class Look:
     data_set: str | None = None
 
     @property
-    def seats(self) -> Sequence[Seat]:
+    def seats(self) -> Seats:
         """The institutions of the place."""
         return self.ground.within(self.place)
 
@@ -163,7 +163,7 @@ def rank_of(look: Look) -> Rank:
     if look.place.kind is Kind.COUNTY:
         return _rank_among(Look(look.ground, CITY, look.month), By.COUNTY, look.place.code)
     if look.place.kind is Kind.INSTITUTION:
-        county = Place(Kind.COUNTY, look.seats[0].county)
+        county = Place(Kind.COUNTY, look.seats.members[0].county)
         return _rank_among(Look(look.ground, county, look.month), By.INSTITUTION, look.place.institution_id)
     return NO_RANK
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from django.utils import timezone
 
+from kangqiao.quality.models import Measurement
 from kangqiao.registry import queries as registry
 from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actors import Actor
@@ -61,24 +63,43 @@ class Seat:
     county: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Institutions to sum over. ``everyone`` are all there are; ``measurement`` is the one whose findings are read."""
+
+    members: tuple[Seat, ...]
+    everyone: bool
+    measurement: UUID | None
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+
 class NoSuchPlace(LookupError):
     """No institution the actor may see stands there."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What an actor may look at: institutions by id, and the names of their counties by code."""
+    """What an actor may look at: institutions by id, and the names of their counties by code.
+
+    ``whole`` says that this is the whole city; ``measurement`` is the newest one, None before the first.
+    """
 
     seats: Mapping[int, Seat]
     counties: Mapping[str, str]
     whole: bool
+    measurement: Measurement | None
 
-    def within(self, place: Place) -> Sequence[Seat]:
+    def within(self, place: Place) -> Seats:
         """Return the institutions of a place; raises :class:`NoSuchPlace` where the actor sees none."""
-        found = [seat for seat in self.seats.values() if _stands_in(seat, place)]
+        found = tuple(seat for seat in self.seats.values() if _stands_in(seat, place))
         if not found and place != CITY:
             raise NoSuchPlace(str(place))
-        return found
+        return Seats(found, self.whole and place == CITY, self.measurement.id if self.measurement else None)
 
     def title(self, place: Place) -> str:
         """Return the name of a place for people."""
@@ -106,6 +127,7 @@ def _stands_in(seat: Seat, place: Place) -> bool:
 def ground_of(actor: Actor) -> Ground:
     """Return the institutions an actor may see: all of the city, or its own and those that report through it."""
     actor.require(Permission.QUALITY_READ)
+    measurement = Measurement.objects.order_by("-started_at").first()
     found = registry.find_institutions()
     if actor.institution_id is not None:
         found = found.filter(id__in=registry.scope_of(actor.institution_id))
@@ -116,7 +138,7 @@ def ground_of(actor: Actor) -> Ground:
     codes = sorted({seat.county for seat in seats.values()})
     names = registry.division_names((code.ljust(12, "0") for code in codes), timezone.localdate())
     counties = {code: _county_name(code, names) for code in codes}
-    return Ground(seats, counties, whole=actor.institution_id is None)
+    return Ground(seats, counties, whole=actor.institution_id is None, measurement=measurement)
 
 
 def _county_name(code: str, names: Mapping[str, str]) -> str:

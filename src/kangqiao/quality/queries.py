@@ -7,16 +7,17 @@ are grouped. A month of quality is named by its first day.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from kangqiao.quality.catalogue import Stage, rule_by_key
-from kangqiao.quality.models import Measurement
-from kangqiao.quality.places import Seat
+from kangqiao.quality.places import Seats
 from kangqiao.quality.rules import NOTHING, Count
 from kangqiao.standards.quality import Dimension
 
@@ -87,11 +88,6 @@ NO_SCORE = Score(None, dict.fromkeys(Dimension, NOTHING))
 NO_ROWS = Amount(0, 0, 0)
 
 
-def newest_measurement() -> Measurement | None:
-    """Return the measurement whose findings are stored, or None before the first one."""
-    return Measurement.objects.order_by("-started_at").first()
-
-
 def measured_months(*, until: dt.date, count: int) -> list[dt.date]:
     """Return the months with anything measured, newest first: at most ``count``, none that begins after ``until``."""
     with connection.cursor() as cursor:
@@ -108,14 +104,14 @@ _MONTHS = """
     SELECT month FROM found WHERE month IS NOT NULL"""
 
 
-def scores(seats: Sequence[Seat], by: By, period: Period, *, data_set: str | None = None) -> dict[Any, Score]:
+def scores(seats: Seats, by: By, period: Period, *, data_set: str | None = None) -> dict[Any, Score]:
     """Return the score of every group that has anything assessed or measured: counts are summed, then scored."""
     listed = ", ".join(
         f"coalesce(sum(assessed) FILTER (WHERE dimension = '{each}'), 0)::bigint,"
         f" coalesce(sum(failed) FILTER (WHERE dimension = '{each}'), 0)::bigint"
         for each in Dimension
     )
-    counted = _sums("quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
+    counted = _sums(seats, "quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
     rows = _rows(
         f"""WITH counted AS ({counted})
             SELECT key, {_TOTAL}, {listed}
@@ -136,11 +132,9 @@ def _by_dimension(numbers: Sequence[int]) -> dict[Dimension, Count]:
     return {dimension: Count(*pair) for dimension, pair in zip(Dimension, pairs, strict=True)}
 
 
-def total_scores(
-    seats: Sequence[Seat], by: By, period: Period, *, data_set: str | None = None
-) -> dict[Any, float | None]:
+def total_scores(seats: Seats, by: By, period: Period, *, data_set: str | None = None) -> dict[Any, float | None]:
     """Return the scores without their dimensions: enough to rank and to draw."""
-    counted = _sums("quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
+    counted = _sums(seats, "quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
     rows = _rows(
         f"""WITH counted AS ({counted})
             SELECT key, {_TOTAL}
@@ -152,18 +146,18 @@ def total_scores(
     return dict(rows)
 
 
-def amounts(seats: Sequence[Seat], by: By, period: Period, *, data_set: str | None = None) -> dict[Any, Amount]:
+def amounts(seats: Seats, by: By, period: Period, *, data_set: str | None = None) -> dict[Any, Amount]:
     """Return how many rows every group has."""
-    query = _sums("quality_volume", by, ("rows", "failed", "refused"), data_set=data_set)
+    query = _sums(seats, "quality_volume", by, ("rows", "failed", "refused"), data_set=data_set)
     return {key: Amount(*numbers) for key, *numbers in _rows(query, seats, period, data_set=data_set)}
 
 
-def rule_counts(seats: Sequence[Seat], period: Period, *, data_set: str | None = None) -> dict[str, Count]:
+def rule_counts(seats: Seats, period: Period, *, data_set: str | None = None) -> dict[str, Count]:
     """Return how often every rule that has anything to say assessed and failed, by its key.
 
     A rule of the gate assessed every row that was sent, also where none failed.
     """
-    query = _sums("quality_measure", By.RULE, ("assessed", "failed"), data_set=data_set)
+    query = _sums(seats, "quality_measure", By.RULE, ("assessed", "failed"), data_set=data_set)
     found = {key: Count(*numbers) for key, *numbers in _rows(query, seats, period, data_set=data_set)}
     sent = amounts(seats, By.DATA_SET, period, data_set=data_set)
     return {
@@ -173,9 +167,9 @@ def rule_counts(seats: Sequence[Seat], period: Period, *, data_set: str | None =
     }
 
 
-def counts_of_rule(seats: Sequence[Seat], by: By, period: Period, *, data_set: str, rule: str) -> dict[Any, Count]:
+def counts_of_rule(seats: Seats, by: By, period: Period, *, data_set: str, rule: str) -> dict[Any, Count]:
     """Return how often one rule (by its word within the data set) assessed and failed, by group."""
-    query = _sums("quality_measure", by, ("assessed", "failed"), data_set=data_set, rule=rule)
+    query = _sums(seats, "quality_measure", by, ("assessed", "failed"), data_set=data_set, rule=rule)
     found = {key: Count(*numbers) for key, *numbers in _rows(query, seats, period, data_set=data_set, rule=rule)}
     if not _of_gate(f"{data_set}.{rule}"):
         return found
@@ -195,9 +189,9 @@ def _of_gate(key: str) -> bool:
     return known is None or known.stage is Stage.GATE
 
 
-def failed_days(seats: Sequence[Seat], period: Period, *, data_set: str, rule: str) -> dict[dt.date, int]:
+def failed_days(seats: Seats, period: Period, *, data_set: str, rule: str) -> dict[dt.date, int]:
     """Return how often a rule failed on the days on which it did."""
-    query = _sums("quality_failedday", By.DAY, ("failed",), data_set=data_set, rule=rule)
+    query = _sums(seats, "quality_failedday", By.DAY, ("failed",), data_set=data_set, rule=rule)
     return dict(_rows(query, seats, period, data_set=data_set, rule=rule))
 
 
@@ -209,34 +203,71 @@ _KEYS = {
     By.INSTITUTION: "t.institution_id",
     By.DATA_SET: "t.data_set",
     By.RULE: "t.data_set || '.' || t.rule",
-    By.MONTH: "(t.{time} - (extract(day FROM t.{time})::int - 1))",
-    By.DAY: "t.{time}",
+    By.DAY: "t.day",
 }
+_MONTH_OF = {"month": "t.month", "day": "t.day - (extract(day FROM t.day)::int - 1)"}
 
 
 def _sums(
-    table: str, by: By, columns: Iterable[str], *, data_set: str | None, rule: str | None = None, also: str = ""
+    seats: Seats,
+    table: str,
+    by: By,
+    columns: Iterable[str],
+    *,
+    data_set: str | None,
+    rule: str | None = None,
+    also: str = "",
 ) -> str:
     """Return the query of sums by key (and by the column ``also``) over the institutions and days of its parameters."""
     time = _TIMES[table]
-    selected = [f"{_KEYS[by].format(time=time)} AS key", *([f"t.{also}"] if also else [])]
+    key = _MONTH_OF[time] if by is By.MONTH else _KEYS[by]
+    selected = [f"{key} AS key", *([f"t.{also}"] if also else [])]
     summed = [f"sum(t.{column}) AS {column}" for column in columns]
-    narrowed = " AND t.data_set = %(data_set)s" if data_set is not None else ""
-    narrowed += " AND t.rule = %(rule)s" if rule is not None else ""
-    return f"""SELECT {", ".join(selected + summed)} FROM {table} AS t
-        JOIN unnest(%(ids)s::int[], %(counties)s::text[]) AS seat (id, county) ON seat.id = t.institution_id
-        WHERE t.{time} BETWEEN %(first)s AND %(last)s{narrowed}
-        GROUP BY {"1, 2" if also else "1"}"""
+    join, wanted = "", [f"t.{time} BETWEEN %(first)s AND %(last)s"]
+    if by is By.COUNTY:
+        join = "JOIN unnest(%(ids)s::int[], %(counties)s::text[]) AS seat (id, county) ON seat.id = t.institution_id"
+    elif not seats.everyone:
+        wanted.append("t.institution_id = ANY(%(ids)s)")
+    wanted += [
+        f"t.{name} = %({name})s" for name, value in (("data_set", data_set), ("rule", rule)) if value is not None
+    ]
+    return f"""SELECT {", ".join(selected + summed)} FROM {table} AS t {join}
+        WHERE {" AND ".join(wanted)} GROUP BY {"1, 2" if also else "1"}"""
 
 
-def _rows(query: str, seats: Sequence[Seat], period: Period, **only: str | None) -> list[tuple[Any, ...]]:
-    parameters = {
-        "ids": [seat.id for seat in seats],
-        "counties": [seat.county for seat in seats],
+MANY = 50
+"""From so many institutions on, sums are remembered until the next measurement."""
+REMEMBERED = 64
+
+
+def _rows(
+    query: str, seats: Seats, period: Period, *, data_set: str | None = None, rule: str | None = None
+) -> Sequence[tuple[Any, ...]]:
+    read = _remembered if len(seats) >= MANY and seats.measurement else _read
+    where = tuple(seat.id for seat in seats), tuple(seat.county for seat in seats)
+    return read(query, seats.measurement, where, period, (data_set, rule))
+
+
+def _read(
+    query: str,
+    measurement: UUID | None,
+    where: tuple[tuple[int, ...], tuple[str, ...]],
+    period: Period,
+    only: tuple[str | None, str | None],
+) -> Sequence[tuple[Any, ...]]:
+    """Return the rows of a query. The same arguments give the same rows: findings change with the measurement only."""
+    (ids, counties), (data_set, rule) = where, only
+    parameters: dict[str, Any] = {
+        "ids": list(ids),
+        "counties": list(counties),
         "first": period.first,
         "last": period.last,
-        **only,
+        "data_set": data_set,
+        "rule": rule,
     }
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
         return cursor.fetchall()
+
+
+_remembered = functools.lru_cache(maxsize=REMEMBERED)(_read)

@@ -203,7 +203,7 @@ def rule_table(request: HttpRequest, look: Look, rule: str) -> HttpResponse:
 
 
 def _spreadsheet(request: HttpRequest, look: Look, table: Mapping[str, Any]) -> HttpResponse:
-    measurement = queries.newest_measurement()
+    measurement = look.ground.measurement
     if measurement is None:
         raise Http404("还没有测量过")
     parts = [look.ground.title(look.place), f"{look.month:%Y-%m}", TABLES[table["by"]]]
@@ -253,7 +253,7 @@ def _shell(look: Look, title: str, rule: QualityRule | None = None, *, rows: boo
         "earlier": months[at + 1] if 0 <= at < len(months) - 1 else None,
         "later": months[at - 1] if at > 0 else None,
         "month_query": _query(look),
-        "measurement": queries.newest_measurement(),
+        "measurement": look.ground.measurement,
         "formula": FORMULA,
     }
 
