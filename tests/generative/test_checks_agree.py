@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from changed_data_set import ClinicVisit
+from changed_data_set import ClinicVisit, clinic_visit
 from kangqiao.formats.tabular import TableFile, TableFormat
 from kangqiao.intake.gate import Gate, check_file
 from kangqiao.standards import imported_codes, value_sets
@@ -134,6 +134,22 @@ def test_file_and_row_get_the_same_verdict(data_set, edition, tmp_path_factory):
         assert in_duckdb == [_in_python(data_set, row, edition) for row in rows]
 
     compare()
+    gate.close()
+
+
+@pytest.mark.parametrize("edition", numbers_of(ClinicVisit))
+def test_every_code_with_every_name_reads_the_same_in_every_edition(edition, tmp_path):
+    known = ClinicVisit.element("payment").value_set
+    names = [name for code in known.codes.values() for name in (code.name, *code.aliases)]
+    rows = [
+        dict.fromkeys((field.name for field in ClinicVisit.columns()), None)
+        | clinic_visit(source_key=f"{code}{name}", payment=code, payment_name=name)
+        for code in known.codes
+        for name in names
+    ]
+    gate = Gate(tmp_path, institutions={"H1": 1}, received_at=RECEIVED)
+    in_duckdb = _in_duckdb(gate.session(rows=0), ClinicVisit, rows, tmp_path, edition)
+    assert in_duckdb == [_in_python(ClinicVisit, row, edition) for row in rows]
     gate.close()
 
 

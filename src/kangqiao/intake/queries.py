@@ -80,7 +80,7 @@ class Adoption:
     """Which edition of a data set an institution sent last, and when."""
 
     data_set: str
-    sender_id: int
+    sender_id: int | None
     edition: str
     received_at: dt.datetime
 

@@ -94,7 +94,9 @@ def _state(edition: Edition, today: date) -> tuple[str, str]:
 def _adopted(actor: Actor) -> list[tuple[dict[str, Any], str, Adoption, bool]]:
     """Return (data set, institution, what it sent last, whether that is the newest), by data set and institution."""
     found = adoptions(actor=actor)
-    names = dict(Institution.objects.filter(id__in={each.sender_id for each in found}).values_list("id", "name"))
+    names: dict[int | None, str] = dict(
+        Institution.objects.filter(id__in={each.sender_id for each in found}).values_list("id", "name")
+    )
     rows = [
         (_shown(_data_set(each.data_set)), names.get(each.sender_id, ""), each, each.edition == _newest(each))
         for each in found
