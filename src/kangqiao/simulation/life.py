@@ -161,6 +161,6 @@ def _words(name: str, column: str) -> tuple[pa.Array, np.ndarray]:
     return text_of(words), np.r_[words == "", True]
 
 
-def moments(days: np.ndarray, hour: np.ndarray | float) -> np.ndarray:
+def moments(days: np.ndarray | np.datetime64, hour: np.ndarray | float) -> np.ndarray:
     """Return days at an hour of the day as datetime64[s]."""
     return days.astype("datetime64[s]") + np.asarray(np.asarray(hour) * HOUR).astype("timedelta64[s]")

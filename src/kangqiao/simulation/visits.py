@@ -257,7 +257,9 @@ def _departments(
     return chosen.astype(np.int64)
 
 
-def patient_numbers(person: np.ndarray, institution: np.ndarray, at: np.ndarray, calendar: Calendar) -> np.ndarray:
+def patient_numbers(
+    person: np.ndarray, institution: np.ndarray, at: np.ndarray | np.datetime64, calendar: Calendar
+) -> np.ndarray:
     """Return people's local numbers (nine digits): unique per institution, some people have an old and a new one.
 
     ``person`` are numbers in the city. The same person at the same institution and time has the same number.
