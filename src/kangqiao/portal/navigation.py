@@ -79,6 +79,14 @@ DESTINATIONS: tuple[Destination, ...] = (
         Permission.QUALITY_READ,
     ),
     Destination(
+        "数据质量",
+        "质量整改",
+        "发给机构的整改：改正、重新报送、自动复核、逾期升级",
+        "clipboard-list",
+        "quality:issues",
+        Permission.QUALITY_READ,
+    ),
+    Destination(
         "机构与区划",
         "机构目录",
         "医疗卫生机构及其科室、人员，从 Excel 导入",

@@ -211,9 +211,10 @@ def _taken(month: dt.date) -> set[tuple[int, str, str]]:
     return set(issues.values_list("institution_id", "data_set", "rule"))
 
 
-def measured_months(limit: int = 24) -> list[dt.date]:
-    """Return the months something was measured of, the newest first."""
-    return list(Measure.objects.order_by("-month").values_list("month", flat=True).distinct()[:limit])
+def measured_months(*, until: dt.date, count: int = 24) -> list[dt.date]:
+    """Return the months in which rows were found wanting, the newest first; none that begins after a day."""
+    failing = Measure.objects.filter(failed__gt=0, month__lte=until)
+    return list(failing.order_by("-month").values_list("month", flat=True).distinct()[:count])
 
 
 def clerks_of(institution_id: int) -> QuerySet[Account]:

@@ -1,6 +1,6 @@
-"""Routes of the scoreboard, below `/quality/`."""
+"""Routes of the scoreboard and, below `issues/`, of the issues: all below `/quality/`."""
 
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from kangqiao.quality import views
 from kangqiao.quality.converters import PlaceConverter, RuleConverter
@@ -18,4 +18,5 @@ urlpatterns = [
     path("<place:place>/<slug:word>/<rule:rule>", views.rule, name="rule"),
     path("<place:place>/<slug:word>/<rule:rule>/table.xlsx", views.rule_table, name="rule-table"),
     path("<place:place>/<slug:word>/<rule:rule>/rows", views.rows, name="rows"),
+    path("issues/", include("kangqiao.quality.issue_urls")),
 ]

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from kangqiao.portal.navigation import destinations_of
 from kangqiao.portal.places import institution_names, place_of
+from kangqiao.quality.issue_queries import IssuesWaiting, what_waits
+from kangqiao.trust.actors import Actor
 from kangqiao.trust.http import permission_required, public, request_actor
 from kangqiao.trust.permissions import Permission
 from kangqiao.trust.queries import AuditFilter, audit_entries
@@ -23,9 +25,19 @@ def home(request: HttpRequest) -> HttpResponse:
         "greeting": _greeting(timezone.localtime().hour),
         "institution": place_of(actor.institution_id, institution_names([actor.institution_id])),
         "destinations": destinations_of(actor),
+        "issues": _issues(actor),
+        "answers_issues": actor.may(Permission.QUALITY_ANSWER),
         "recent": audit_entries(AuditFilter(actor_id=actor.id))[:RECENT],
     }
     return render(request, "portal/home.html", context)
+
+
+def _issues(actor: Actor) -> IssuesWaiting | None:
+    """Return what waits of the actor's issues, None where nothing does or the actor sees none."""
+    if not actor.may(Permission.QUALITY_READ):
+        return None
+    waiting = what_waits(actor=actor, today=timezone.localdate())
+    return waiting if waiting.waiting or waiting.answered else None
 
 
 @public
