@@ -13,7 +13,7 @@ from kangqiao.quality.issue_queries import IssueFilter, Thresholds, clerks_of, m
 from kangqiao.quality.issue_services import LONGEST
 from kangqiao.quality.issues import Issue, IssueState
 from kangqiao.registry.models import Division, Institution
-from kangqiao.registry.queries import divisions_on
+from kangqiao.registry.queries import divisions_on, scope_of
 from kangqiao.standards.quality import Dimension
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.models import Account
@@ -64,6 +64,8 @@ class IssueSearch(forms.Form):
         fields: dict[str, Any] = self.fields
         concerned = Exists(visible_issues(actor=actor).filter(institution_id=OuterRef("id")))
         fields["institution"].queryset = Institution.objects.filter(concerned).order_by("name")
+        if len(scope_of(actor.institution_id)) == 1:
+            del fields["institution"]
         if actor.institution_id is None:
             fields["county"].choices = [("", "全部县区"), *county_choices()]
         else:
@@ -75,7 +77,7 @@ class IssueSearch(forms.Form):
         return IssueFilter(
             state=given["state"],
             county=given.get("county", ""),
-            institution_id=given["institution"].id if given["institution"] else None,
+            institution_id=given["institution"].id if given.get("institution") else None,
             dimension=given["dimension"],
             overdue_on=timezone.localdate() if given["overdue"] else None,
         )
@@ -85,9 +87,9 @@ class Opening(forms.Form):
     """From when on a rule of a month is worth an issue."""
 
     month = forms.ChoiceField(label="月份")
-    failed = forms.IntegerField(label="不合格不少于（行）", min_value=1, max_value=10**9, initial=10)
+    failed = forms.IntegerField(label="不合格数不少于", min_value=1, max_value=10**9, initial=10)
     percent = forms.FloatField(
-        label="不合格率不低于（%）",
+        label="不合格率不低于 %",
         min_value=0,
         max_value=100,
         initial=1,
@@ -101,7 +103,7 @@ class Opening(forms.Form):
         super().__init__(*args, **options)
         fields: dict[str, Any] = self.fields
         months = measured_months(until=timezone.localdate())
-        fields["month"].choices = [(f"{each:%Y-%m}", f"{each:%Y 年 %m 月}") for each in months]
+        fields["month"].choices = [(f"{each:%Y-%m}", f"{each:%Y-%m}") for each in months]
         fields["county"].choices = [("", "全部县区"), *county_choices()]
 
     def wanted(self) -> Thresholds:

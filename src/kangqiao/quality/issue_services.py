@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import IntegerField, Max, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import F, IntegerField, Max, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from kangqiao.quality.catalogue import rule_by_key
+from kangqiao.quality.catalogue import QualityRule, Stage, rule_by_key
 from kangqiao.quality.errors import IssueGoingOn, IssueRefused
 from kangqiao.quality.issue_queries import (
     Candidate,
@@ -23,13 +23,14 @@ from kangqiao.quality.issue_queries import (
     clerks_of,
     count_of,
     examples_of,
+    next_month,
     snapshot,
     visible_issues,
     within,
 )
 from kangqiao.quality.issue_rules import after, due_on, have_settled, identity_of, level_on
 from kangqiao.quality.issues import GOING_ON, WAITING, Issue, IssueEvent, IssueState, IssueStep, Level
-from kangqiao.quality.models import Measure, Measurement
+from kangqiao.quality.models import Measure, Measurement, Volume
 from kangqiao.registry.queries import scope_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor, ActorKind
@@ -284,8 +285,9 @@ def verify_issues(*, measurement: Measurement, actor: Actor) -> int:
     for issue in _counted(Issue.objects.filter(state__in=GOING_ON)).select_for_update().order_by("id"):
         if issue.key not in rules:
             continue  # nobody measures it any more: its counts say nothing
-        if (issue.failed_now, issue.assessed_now) != (issue.failed_found, issue.assessed_found):
-            issue.failed_now, issue.assessed_now = issue.failed_found, issue.assessed_found
+        assessed = issue.assessed_found or _sent(issue, rules[issue.key])
+        if (issue.failed_now, issue.assessed_now) != (issue.failed_found, assessed):
+            issue.failed_now, issue.assessed_now = issue.failed_found, assessed
             issue.save(update_fields=["failed_now", "assessed_now"])
         solved += _verify(issue, measurement, actor)
     return solved
@@ -330,6 +332,19 @@ def _counted(issues: QuerySet[Issue]) -> QuerySet[Any]:
         return Coalesce(Subquery(summed, output_field=IntegerField()), Value(0))
 
     return issues.annotate(failed_found=total("failed"), assessed_found=total("assessed"))
+
+
+def _sent(issue: Issue, rule: QualityRule) -> int:
+    """Return how many rows of its months a rule of the gate let pass; it is counted only where it refused some."""
+    if rule.stage is not Stage.GATE:
+        return 0
+    days = Volume.objects.filter(
+        institution_id=issue.institution_id,
+        data_set=issue.data_set,
+        day__gte=issue.first_month,
+        day__lt=next_month(issue.last_month),
+    )
+    return days.aggregate(sent=Sum(F("rows") + F("refused")))["sent"] or 0
 
 
 def escalate_overdue(*, today: dt.date, actor: Actor) -> int:
