@@ -247,7 +247,7 @@ def test_an_issue_of_a_rule_nobody_measures_any_more_is_not_called_solved(send, 
     send(with_errors(), number="1")
     measure()
     issue = opened(TOO_HOT, hospital, manager)
-    Issue.objects.filter(id=issue.id).update(rule="temperature:former")
+    Issue.objects.filter(id=issue.id).update(rule="temperature:gone")
     measure()
     issue.refresh_from_db()
     assert (issue.state, issue.failed_now) == (IssueState.OPEN, 2)
@@ -337,7 +337,7 @@ def test_nothing_is_opened_where_nothing_fails(february_measured, manager):
     with pytest.raises(IssueRefused, match="没有不合格"):
         opened(TURNED, february_measured, manager)
     with pytest.raises(IssueRefused, match="没有这条"):
-        opened("vital-signs.measured:former", february_measured, manager)
+        opened("vital-signs.measured:gone", february_measured, manager)
 
 
 def test_two_who_open_at_once_open_each_issue_once_and_no_number_twice(february_measured, manager):

@@ -305,15 +305,24 @@ def test_another_institutions_issue_does_not_exist_and_a_clerk_opens_none(
     expect(page.get_by_text("这项整改已经撤销")).to_be_visible()
 
 
-def test_one_rule_of_one_institution_is_opened_from_its_address(page: Page, shoot: Shoot, errors_measured: Institution):
-    address = f"/quality/issues/new?institution={errors_measured.id}&rule=vital-signs.temperature:range&month=2026-02"
-    as_manager(page, address)
+def test_one_rule_of_one_institution_is_opened_from_its_page_on_the_scoreboard(
+    page: Page, shoot: Shoot, errors_measured: Institution
+):
+    rule = f"/quality/institution-{errors_measured.id}/vital-signs/temperature:range?month=2026-02"
+    as_manager(page, rule)
+    page.get_by_role("link", name="发起整改").click()
+    address = page.url
     expect(page.get_by_text("2 行，应评价 2 行")).to_be_visible()
     page.get_by_label("说明").fill("请尽快核对体温单位")
     shoot("issue-new")
     assert fits_its_width(page)
     page.get_by_role("button", name="发起整改").click()
     expect(page.get_by_text("请尽快核对体温单位")).to_be_visible()
+    page.goto(rule)
+    expect(page.get_by_role("link", name="发起整改")).to_have_count(0)
+    expect(page.get_by_role("link", name="整改 2026-0001")).to_be_visible()
+    shoot("rule-with-issue")
+    assert fits_its_width(page)
     page.goto(address)
     page.get_by_role("button", name="发起整改").click()
     expect(page.get_by_text("已有进行中的整改")).to_be_visible()

@@ -98,6 +98,12 @@ def rule_of(data_set: str, word: str) -> QualityRule | None:
     )
 
 
+def rule_of_key(key: str) -> QualityRule | None:
+    """Return a rule by its name in the whole city (``lab-result.quantity:range``), or None."""
+    data_set, _, word = key.partition(".")
+    return rule_of(data_set, word)
+
+
 def _of_gate(data_set: type[DataSet]) -> Iterator[QualityRule]:
     relations = {(rule.field.name, rule.word): rule for rule in data_set.rules}
     for check in checks_of(data_set):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from kangqiao.quality.catalogue import Stage, rule_by_key
+from kangqiao.quality.catalogue import Stage, rule_of_key
 from kangqiao.quality.issue_forms import county_choices
 from kangqiao.quality.issue_queries import actor_name, names_of_people
 from kangqiao.quality.issues import WAITING, Issue, IssueEvent, IssueState, IssueStep, Level
@@ -29,6 +29,7 @@ STATES: dict[str, str] = {
     IssueState.EXPLAINED: "ok",
     IssueState.WITHDRAWN: "plain",
 }
+DIMENSIONS = {each.value: each.title for each in Dimension}
 LEVELS = {Level.COUNTY: "warn", Level.CITY: "bad"}
 
 
@@ -55,7 +56,7 @@ def term_badge(issue: Issue, today: dt.date) -> Badge | None:
 
 def unit_of(issue: Issue) -> str:
     """Return what is counted: rows, or days where a series is judged."""
-    rule = rule_by_key().get(issue.key)
+    rule = rule_of_key(issue.key)
     return "天" if rule and rule.stage is Stage.SERIES else "行"
 
 
@@ -109,7 +110,7 @@ def _shown(
         institution=place[0],
         county=counties.get(place[1][:COUNTY_DIGITS], "—"),
         data_set=data_set_title(issue.data_set),
-        dimension=Dimension(issue.dimension).title,
+        dimension=DIMENSIONS[issue.dimension],
         state=state_badge(issue.state),
         level=level_badge(issue),
         term=term_badge(issue, today),

@@ -9,9 +9,10 @@ from django import forms
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from kangqiao.quality.issue_queries import IssueFilter, Thresholds, clerks_of, measured_months, visible_issues
+from kangqiao.quality.issue_queries import IssueFilter, Thresholds, clerks_of, visible_issues
 from kangqiao.quality.issue_services import LONGEST
 from kangqiao.quality.issues import Issue, IssueState
+from kangqiao.quality.queries import measured_months
 from kangqiao.registry.models import Division, Institution
 from kangqiao.registry.queries import divisions_on, scope_of
 from kangqiao.standards.quality import Dimension
@@ -19,6 +20,7 @@ from kangqiao.trust.actors import Actor
 from kangqiao.trust.models import Account
 
 SEVERITIES = (("error", "错误"), ("warning", "提示"))
+MONTHS = 24
 GOING_ON = ("going-on", "全部进行中")
 
 
@@ -102,7 +104,7 @@ class Opening(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         fields: dict[str, Any] = self.fields
-        months = measured_months(until=timezone.localdate())
+        months = measured_months(until=timezone.localdate(), count=MONTHS)
         fields["month"].choices = [(f"{each:%Y-%m}", f"{each:%Y-%m}") for each in months]
         fields["county"].choices = [("", "全部县区"), *county_choices()]
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet, Sum
 
-from kangqiao.quality.catalogue import QualityRule, rule_by_key
+from kangqiao.quality.catalogue import QualityRule, rule_of
 from kangqiao.quality.issues import GOING_ON, WAITING, Issue, IssueState, IssueStep
 from kangqiao.quality.judging import EXAMPLES
 from kangqiao.quality.models import Example, Measure
@@ -175,10 +175,9 @@ def candidates(*, actor: Actor, wanted: Thresholds) -> list[Candidate]:
     """Return what issues would be opened for, most failing rows first: nothing that is going on or was explained."""
     actor.require(Permission.QUALITY_MANAGE)
     taken = _taken(wanted.month)
-    rules = rule_by_key()
     found = []
     for measure in _above(wanted).filter(institution_id__in=_managed(actor, wanted)):
-        rule = rules.get(f"{measure.data_set}.{measure.rule}")
+        rule = rule_of(measure.data_set, measure.rule)
         if rule is None or (measure.institution_id, measure.data_set, measure.rule) in taken:
             continue
         if wanted.severity in ("", rule.severity) and wanted.dimension in ("", rule.dimension):
@@ -211,10 +210,10 @@ def _taken(month: dt.date) -> set[tuple[int, str, str]]:
     return set(issues.values_list("institution_id", "data_set", "rule"))
 
 
-def measured_months(*, until: dt.date, count: int = 24) -> list[dt.date]:
-    """Return the months in which rows were found wanting, the newest first; none that begins after a day."""
-    failing = Measure.objects.filter(failed__gt=0, month__lte=until)
-    return list(failing.order_by("-month").values_list("month", flat=True).distinct()[:count])
+def issue_going_on(*, institution_id: int, data_set: str, rule: str) -> Issue | None:
+    """Return the issue of a rule at an institution that is not closed, if there is one."""
+    known = Issue.objects.filter(institution_id=institution_id, data_set=data_set, rule=rule)
+    return known.filter(state__in=GOING_ON).first()
 
 
 def clerks_of(institution_id: int) -> QuerySet[Account]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.urls import reverse
 
 from kangqiao.intake.models import Batch
 from kangqiao.intake.queries import visible_batches
-from kangqiao.quality.catalogue import QualityRule, cells_of, rule_by_key
+from kangqiao.quality.catalogue import rule_of_key
 from kangqiao.quality.issue_queries import all_known, examples_of, snapshot
 from kangqiao.quality.issue_rules import identity_of
 from kangqiao.quality.issues import Issue
-from kangqiao.records.items import column_title, shown_element
+from kangqiao.quality.rows import columns_of, refused_page, shown_cell
+from kangqiao.records.items import title_of
 from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.fields import Element
 from kangqiao.trust.actions import Action
@@ -65,7 +63,7 @@ def read_rows(*, issue: Issue, actor: Actor) -> KeptRows:
             object_id=issue.id,
             detail={"rule": issue.key, "rows": len(rows)},
         )
-    return KeptRows(tuple(column_title(field) for field in columns), rows)
+    return KeptRows(tuple(title_of(field) for field in columns), rows)
 
 
 def batches_to_correct(*, issue: Issue, actor: Actor) -> QuerySet[Batch]:
@@ -78,7 +76,7 @@ def batches_to_correct(*, issue: Issue, actor: Actor) -> QuerySet[Batch]:
 
 def _rows(issue: Issue, columns: Sequence[Element], actor: Actor) -> Iterator[KeptRow]:
     stored = _stored(issue)
-    batches = set(batches_to_correct(issue=issue, actor=actor).values_list("id", flat=True))
+    batches = {str(batch.id) for batch in batches_to_correct(issue=issue, actor=actor)}
     failing = examples_of(institution_id=issue.institution_id, data_set=issue.data_set, rule=issue.rule)
     identities = {identity_of(each) for each in snapshot(failing)}
     known = all_known(failing)
@@ -89,14 +87,14 @@ def _rows(issue: Issue, columns: Sequence[Element], actor: Actor) -> Iterator[Ke
             source_key=row["source_key"] or (record.source_key if record else ""),
             day=dt.date.fromisoformat(row["day"]),
             place=_place(row, record),
-            url=_refused_page(issue, row) if row["batch_id"] and UUID(row["batch_id"]) in batches else "",
+            url=_url(issue, row) if row["batch_id"] in batches else "",
             fails=fails,
-            cells=tuple((column_title(field), _text(record, field)) for field in columns),
+            cells=tuple((title_of(field), shown_cell(record, field) if record else "") for field in columns),
         )
 
 
-def _text(record: DataSet | None, field: Element) -> str:
-    return "" if record is None else shown_element(record, field, revealed=False).text
+def _url(issue: Issue, row: Mapping[str, Any]) -> str:
+    return refused_page(row["batch_id"], issue.data_set, row["row_number"])
 
 
 def _stored(issue: Issue) -> dict[str, Any]:
@@ -115,23 +113,8 @@ def _place(row: Mapping[str, Any], record: DataSet | None) -> str:
     return "已作废" if record.voided else "已入库"
 
 
-def _refused_page(issue: Issue, row: Mapping[str, Any]) -> str:
-    """Return the address of a batch's refused rows, beginning with this one."""
-    return reverse("intake:refused", args=[row["batch_id"], issue.data_set]) + f"?after={row['row_number'] - 1}"
-
-
 def _columns(issue: Issue) -> tuple[Element, ...]:
     """Return the stored columns the rule speaks of, its own first."""
-    rule = rule_by_key().get(issue.key)
-    if rule is None or not any(row["record_id"] for row in issue.examples):
-        return ()
-    known = {field.name: field for field in data_sets()[issue.data_set].elements()}
-    named = [known[name] for name in _named(rule) if name in known and name != "source_key"]
-    return tuple(dict.fromkeys(field.companion_of or field for field in named))
-
-
-def _named(rule: QualityRule) -> Iterator[str]:
-    yield rule.column
-    if rule.check is not None:
-        yield from re.findall(r'"(\w+)"', rule.check.sql)
-        yield from sorted(cells_of(rule.check))
+    rule = rule_of_key(issue.key)
+    stored = any(row["record_id"] for row in issue.examples)
+    return columns_of(rule) if rule is not None and stored else ()

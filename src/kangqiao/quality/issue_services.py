@@ -13,7 +13,7 @@ from django.db.models import F, IntegerField, Max, OuterRef, QuerySet, Subquery,
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from kangqiao.quality.catalogue import QualityRule, Stage, rule_by_key
+from kangqiao.quality.catalogue import QualityRule, Stage, rule_of_key
 from kangqiao.quality.errors import IssueGoingOn, IssueRefused
 from kangqiao.quality.issue_queries import (
     Candidate,
@@ -61,7 +61,7 @@ def open_issue(
     """
     actor.require(Permission.QUALITY_MANAGE)
     _require_scope(actor, institution_id)
-    known = rule_by_key().get(rule)
+    known = rule_of_key(rule)
     if known is None:
         raise IssueRefused("没有这条质量规则，请从数据质量页面重新发起。")
     count = count_of(
@@ -281,11 +281,12 @@ def verify_issues(*, measurement: Measurement, actor: Actor) -> int:
     one that was answered and still fails goes back with the new count and fresh examples.
     """
     actor.require(Permission.QUALITY_MANAGE)
-    rules, solved = rule_by_key(), 0
+    solved = 0
     for issue in _counted(Issue.objects.filter(state__in=GOING_ON)).select_for_update().order_by("id"):
-        if issue.key not in rules:
+        rule = rule_of_key(issue.key)
+        if rule is None:
             continue  # nobody measures it any more: its counts say nothing
-        assessed = issue.assessed_found or _sent(issue, rules[issue.key])
+        assessed = issue.assessed_found or _sent(issue, rule)
         if (issue.failed_now, issue.assessed_now) != (issue.failed_found, assessed):
             issue.failed_now, issue.assessed_now = issue.failed_found, assessed
             issue.save(update_fields=["failed_now", "assessed_now"])

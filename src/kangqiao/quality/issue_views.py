@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
-import openpyxl
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -17,9 +16,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from openpyxl.cell import WriteOnlyCell
 
-from kangqiao.quality.catalogue import QualityRule, Stage, rule_by_key
+from kangqiao.formats.workbooks import table_workbook
+from kangqiao.quality.advice import advice_on
+from kangqiao.quality.catalogue import QualityRule, Stage, rule_of_key
 from kangqiao.quality.errors import IssueRefused
 from kangqiao.quality.issue_display import IssueShown, data_set_title, shown_issues, shown_steps
 from kangqiao.quality.issue_forms import Assigning, IssueSearch, Opening, Saying
@@ -119,38 +119,19 @@ def issues_table(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         record_act(actor=actor, action=Action.QUALITY_EXPORT, object_kind="issue", detail={"rows": len(rows)})
     name = f"质量整改-{timezone.localtime():%Y%m%d-%H%M}.xlsx"
-    response = HttpResponse(content_type=XLSX)
-    response["Content-Disposition"] = content_disposition_header(True, name) or ""
-    _workbook(rows).save(response)  # type: ignore[arg-type]  # a response is written like a file
-    return response
+    headers = {"Content-Disposition": content_disposition_header(True, name) or ""}
+    content = table_workbook("质量整改", COLUMNS, map(_cells, rows))
+    return HttpResponse(content, content_type=XLSX, headers=headers)
 
 
-def _workbook(rows: list[IssueShown]) -> openpyxl.Workbook:
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("质量整改")
-    sheet.freeze_panes = "B2"
-    for letter, width in zip(
-        "ABCDEFGHIJKLMNOP", (12, 12, 28, 18, 48, 9, 18, 9, 10, 12, 12, 13, 11, 6, 20, 12), strict=True
-    ):
-        sheet.column_dimensions[letter].width = width
-    sheet.append(COLUMNS)
-    for row in rows:
-        sheet.append(list(_cells(sheet, row)))
-    return book
-
-
-def _cells(sheet: Any, row: IssueShown) -> Iterator[Any]:
-    """Yield an issue's cells; Excel reads every text as a text, never as a formula."""
+def _cells(row: IssueShown) -> tuple[Any, ...]:
+    """Return an issue as a line of the workbook, in the order of :data:`COLUMNS`."""
     issue = row.issue
     closed = timezone.localdate(issue.closed_at) if issue.closed_at else None
     texts = (issue.number, row.county, row.institution, row.data_set, issue.title, row.dimension, row.months)
-    states = (row.state[0], row.level[0] if row.level else "")
-    dates = (timezone.localdate(issue.opened_at), issue.due_on, issue.failed_opened, issue.failed_now)
-    for value in (*texts, *states, *dates, row.unit, row.assignee, closed):
-        cell = WriteOnlyCell(sheet, value)
-        if isinstance(value, str):
-            cell.data_type = "s"
-        yield cell
+    states = (row.state[0], row.level[0] if row.level else None)
+    counts = (timezone.localdate(issue.opened_at), issue.due_on, issue.failed_opened, issue.failed_now)
+    return (*texts, *states, *counts, row.unit, row.assignee or None, closed)
 
 
 # -- one issue -------------------------------------------------------------------------------------------------------
@@ -162,13 +143,14 @@ def issue(request: HttpRequest, issue_id: UUID) -> HttpResponse:
     """Show one issue: what is expected, what was found then and now, what to do, and what was done."""
     actor = request_actor(request)
     shown = _issue(actor, issue_id)
-    rule = rule_by_key().get(shown.key)
+    rule = rule_of_key(shown.key)
     events = allowed(shown.state)
     context = {
         "title": f"整改 {shown.number}",
         "row": shown_issues([shown])[0],
         "issue": shown,
         "stage": rule.stage if rule else "",
+        "advice": advice_on(rule) if rule else "",
         "days": _failed_days(shown) if rule and rule.stage is Stage.SERIES else [],
         "batches": batches_to_correct(issue=shown, actor=actor),
         "steps": shown_steps(shown.steps.order_by("-id")),  # type: ignore[attr-defined]
@@ -305,7 +287,7 @@ def issue_new(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest) -> tuple[Institution, QualityRule, dt.date]:
     """Return what an address asks to open an issue for; raises Http404 for what there is not."""
     given = request.GET
-    rule = rule_by_key().get(given.get("rule", ""))
+    rule = rule_of_key(given.get("rule", ""))
     number, month = given.get("institution", ""), given.get("month", "")
     if rule is None or not re.fullmatch(r"[0-9]{1,9}", number) or not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", month):
         raise Http404("没有这条规则、机构或月份")

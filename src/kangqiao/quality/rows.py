@@ -116,18 +116,19 @@ def _shown(
     for each in examples:
         institution = look.ground.seats[each.institution_id].name
         if each.record_id is None:
-            url = _refused_page(each) if each.batch_id in batches else ""
+            url = refused_page(each.batch_id, each.data_set, each.row_number) if each.batch_id in batches else ""
             fate = f"已退回，文件第 {each.row_number} 行"
             yield FailingRow(each.day, institution, each.source_key or "", fate, url, ("",) * len(columns))
             continue
         row = stored.get(each.record_id)
-        cells = ("",) * len(columns) if row is None else tuple(_cell(row, field) for field in columns)
+        cells = ("",) * len(columns) if row is None else tuple(shown_cell(row, field) for field in columns)
         key = "" if row is None else row.source_key
         fate = "已不在库中" if row is None else "已作废" if row.voided else "已入库"
         yield FailingRow(each.day, institution, key, fate, pages.get(each.record_id, ""), cells)
 
 
-def _cell(row: DataSet, field: Element) -> str:
+def shown_cell(row: DataSet, field: Element) -> str:
+    """Return one value of a stored row as lists show it: by name and code, personal data masked, cut when long."""
     shown = shown_element(row, field, revealed=False)
     text = masked_name(shown.text) if field.element == PERSON_NAME else _with_code(shown)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
@@ -157,7 +158,7 @@ def _visible(actor: Actor, ids: set[UUID]) -> set[UUID]:
     return set(visible_batches(actor=actor).filter(id__in=ids).values_list("id", flat=True))
 
 
-def _refused_page(each: Example) -> str:
-    """Return the address of a batch's refused rows, beginning with this one."""
-    assert each.row_number is not None
-    return reverse("intake:refused", args=[each.batch_id, each.data_set]) + f"?after={each.row_number - 1}"
+def refused_page(batch_id: UUID | str | None, data_set: str, row_number: int | None) -> str:
+    """Return the address of a batch's refused rows, beginning with one of them."""
+    assert row_number is not None
+    return reverse("intake:refused", args=[batch_id, data_set]) + f"?after={row_number - 1}"

@@ -23,6 +23,7 @@ from kangqiao.quality import queries
 from kangqiao.quality.advice import STAGES, advice_on
 from kangqiao.quality.board import COUNT_ORDERS, SCORE_ORDERS, Look
 from kangqiao.quality.catalogue import QualityRule, Stage, rule_of
+from kangqiao.quality.issue_queries import issue_going_on
 from kangqiao.quality.judging import EXAMPLES
 from kangqiao.quality.places import CITY, Kind, NoSuchPlace, Place, ground_of
 from kangqiao.quality.queries import NO_SCORE, Amount, By
@@ -143,12 +144,22 @@ def rule(request: HttpRequest, look: Look, rule: str) -> HttpResponse:
         "trend": _rule_trend(look, known),
         "daily": _rule_days(look, known),
         "single": look.place.kind is Kind.INSTITUTION,
+        **_issue_of(request, look, known, failed),
         "may_see_rows": known.stage is not Stage.SERIES and request_actor(request).may(Permission.QUALITY_ROWS),
         "rows_url": reverse("quality:rows", args=[look.place, look.data_set, known.word]),
         "table_url": reverse("quality:rule-table", args=[look.place, look.data_set, known.word]),
     }
     context["lines"] = _with_urls(look, context["page"], By.INSTITUTION, known)
     return render(request, "quality/rule.html", context)
+
+
+def _issue_of(request: HttpRequest, look: Look, known: QualityRule, failed: int) -> dict[str, Any]:
+    """Return the issue of a rule at an institution that is going on, or whether the actor may open one."""
+    place = look.place.institution_id
+    if place is None:
+        return {}
+    issue = issue_going_on(institution_id=place, data_set=known.data_set, rule=known.word)
+    return {"issue": issue, "may_open_issue": failed and request_actor(request).may(Permission.QUALITY_MANAGE)}
 
 
 @require_safe
