@@ -13,12 +13,15 @@ from kangqiao.records.health_record.models import (
     DeathCertificate,
     FamilyDoctorAgreement,
     FirstAntenatalVisit,
+    HealthEducationActivity,
     InfectiousDiseaseReport,
     MentalDisorderFollowUp,
     NewbornVisit,
     PostpartumExamination,
     PostpartumVisit,
     SelfCareAssessment,
+    SupervisionClue,
+    SupervisionPatrol,
     TuberculosisFollowUp,
     VaccineReaction,
 )
@@ -84,6 +87,20 @@ BROKEN: list[tuple[type[DataSet], dict[str, Any], set[str]]] = [
     (DeathCertificate, {"cause_a": "I46.9", "cause_b": "I25.1", "cause_c": "I10"}, set()),
     (FamilyDoctorAgreement, {"state": "1", "ended": dt.date(2026, 3, 1)}, {"ended"}),
     (FamilyDoctorAgreement, {"state": "2", "ended": dt.date(2026, 3, 1)}, set()),
+    (HealthEducationActivity, {"evaluation": "好", "archived": ["5"]}, set()),
+    (HealthEducationActivity, {"evaluation": "好"}, {"nothing-archived"}),
+    (HealthEducationActivity, {"evaluation": "好", "archived": ["3"], "materials": 200}, {"no-kinds"}),
+    (
+        HealthEducationActivity,
+        {"evaluation": "好", "archived": ["5"], "held": day(2), "filled": dt.date(2026, 3, 1)},
+        {"not-before"},
+    ),
+    (SupervisionClue, {"found": day(1), "reported": hours_later(day(1), 24), "receiver": "县监督所"}, set()),
+    (SupervisionClue, {"found": day(1), "reported": hours_later(day(1), 25), "receiver": "县监督所"}, {"late"}),
+    (SupervisionClue, {"found": day(1), "reported": day(1)}, {"no-receiver"}),
+    (SupervisionPatrol, {"handling": "1"}, {"no-revisit"}),
+    (SupervisionPatrol, {"handling": "1", "patrolled": day(2), "revisit": dt.date(2026, 3, 1)}, {"not-before"}),
+    (SupervisionPatrol, {"handling": "3"}, set()),
 ]
 
 # data set, column, a row in which it must be present
@@ -99,6 +116,11 @@ REQUIRED_WHEN: list[tuple[type[DataSet], str, dict[str, Any]]] = [
     (VaccineReaction, "handling", {"serious": "2"}),
     (BirthCertificate, "mother_document", {"mother_document_type": "01"}),
     (FamilyDoctorAgreement, "end_reason", {"state": "2"}),
+    (HealthEducationActivity, "speaker", {"form": "5"}),
+    (HealthEducationActivity, "materials", {"form": "1"}),
+    (SupervisionClue, "result", {"state": "3"}),
+    (SupervisionPatrol, "problems", {"problem": True}),
+    (SupervisionPatrol, "clue", {"handling": "2"}),
 ]
 
 

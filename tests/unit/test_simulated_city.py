@@ -282,6 +282,8 @@ def test_links_lead_to_rows_of_the_same_institution_unless_planted_otherwise(gat
         "clinical-document",
         "culture-result",
         "household",
+        "operation",
+        "settlement-list",
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kangqiao.simulation import nursing
 from kangqiao.simulation.archives import archive_covers
 from kangqiao.simulation.bedside import vital_signs
 from kangqiao.simulation.benefits import benefits
@@ -32,12 +33,15 @@ from kangqiao.simulation.licences import licences
 from kangqiao.simulation.life import Life
 from kangqiao.simulation.managed import mental_disorders, tuberculosis
 from kangqiao.simulation.maternity import maternity
+from kangqiao.simulation.outreach import outreach
 from kangqiao.simulation.people import People
+from kangqiao.simulation.perioperative import anaesthesias, pathology_reports, transfusions
 from kangqiao.simulation.pharmacy import prescriptions
 from kangqiao.simulation.places import Places, Township
 from kangqiao.simulation.population_events import population_events
 from kangqiao.simulation.registration import Patients, allergies, patients, registrations
 from kangqiao.simulation.reporting import birth_certificates, death_certificates, infectious_diseases, vaccine_reactions
+from kangqiao.simulation.settlements import settlements
 from kangqiao.simulation.sheets import Sheet, stack
 from kangqiao.simulation.spells import Spell, without_hidden_reports, without_hidden_visits
 from kangqiao.simulation.urgent import critical_values, cultures, referrals
@@ -70,6 +74,16 @@ DATA_SETS = (
     "culture-result",
     "susceptibility",
     "referral",
+    "anaesthesia",
+    "transfusion",
+    "pathology-report",
+    "nursing-assessment",
+    "nursing-record",
+    "settlement-list",
+    "settlement-fee",
+    "settlement-diagnosis",
+    "settlement-operation",
+    "case-group",
     "archive-cover",
     "physical-examination",
     "hypertension-follow-up",
@@ -112,6 +126,9 @@ DATA_SETS = (
     "monitored-household",
     "institution-licence",
     "drug-licence",
+    "health-education-activity",
+    "supervision-patrol",
+    "supervision-clue",
 )
 BLOCK = 8_192
 """People lived through at once; smaller blocks only cost time, larger ones memory."""
@@ -161,6 +178,8 @@ def live_through(city: City, township: Township, number: int, people: People) ->
     visits = without_hidden_visits(visits, city.spells)
     life = Life(city.places, township, city.calendar, city.institutions, people, health, visits, random)
     care, known = _written(life, catchment, city.spells)
+    if number == 0:
+        care += outreach(life.apart(), catchment)
     lots = stream(city.seed, "defects", township.number, number)
     end = (city.calendar.last + 1).astype("datetime64[s]")
     care, settled = settle_visits([_in_time(sheet, end) for sheet in care], lots, city.rates)
@@ -219,7 +238,22 @@ def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tu
         infectious_diseases(life.apart()),
         *charged,
     ]
-    return [registrations(life, known), *clinical, *public, *impersonal, *population], known
+    beside = [
+        anaesthesias(life.apart(), operated[0][0]),
+        transfusions(life.apart()),
+        pathology_reports(life.apart(), operated[0][0]),
+        nursing.assessments(life.apart()),
+        nursing.records(life.apart()),
+        *settlements(
+            life.apart(),
+            stays=stays,
+            diagnoses=diagnosed,
+            operations=operated[0][0],
+            charges=charged[0],
+            items=charged[1],
+        ),
+    ]
+    return [registrations(life, known), *clinical, *public, *impersonal, *population, *beside], known
 
 
 def _population(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], list[Sheet]]:

@@ -34,15 +34,19 @@ Described = Callable[[Sheet, np.ndarray, np.ndarray], dict[str, Column]]
 
 def discharges(life: Life, stays: Sheet, diagnoses: Sheet, operations: Sheet) -> list[Sheet]:
     """Return front pages with their diagnoses and operations, and discharge summaries, of those who have left."""
-    stays = stays.take(np.flatnonzero(~np.isnat(stays.columns["discharged"])))
-    order = np.argsort(stays.keys.numbers, kind="stable")
-    stays = stays.take(order)
+    stays = ended(stays)
     return [
         _front_pages(life, stays, operations),
-        _of_front_pages(stays, diagnoses, "front-page-diagnosis", "BZ", _diagnosis),
-        _of_front_pages(stays, operations, "front-page-operation", "BS", _operation),
-        *_summaries(stays.take(np.flatnonzero(~_is(stays.columns["leaving"], DEAD))), diagnoses),
+        _diagnoses(stays, diagnoses),
+        _operations(stays, operations),
+        *_summaries(stays.take(np.flatnonzero(~says(stays.columns["leaving"], DEAD))), diagnoses),
     ]
+
+
+def ended(stays: Sheet) -> Sheet:
+    """Return the stays of those who have left, in the order of their keys."""
+    stays = stays.take(np.flatnonzero(~np.isnat(stays.columns["discharged"])))
+    return stays.take(np.argsort(stays.keys.numbers, kind="stable"))
 
 
 def _page_keys(numbers: np.ndarray) -> Keys:
@@ -62,7 +66,7 @@ def _front_pages(life: Life, stays: Sheet, operations: Sheet) -> Sheet:
     stay, count = stays.columns, len(stays)
     parts = _shared_out(stays, operations)
     money: dict[str, Column] = {name: part / 100 for name, part in parts.items()}
-    dead = _is(stay["leaving"], DEAD)
+    dead = says(stay["leaving"], DEAD)
     kept = ("payment", "times", "number", "record_number", "route", "admitted", "admission_department")
     more = ("discharged", "discharge_department", "days", "leaving", "receiver", "attending_doctor", "resident_doctor")
     person = stays.person - life.people.number[0]
@@ -92,14 +96,18 @@ def _front_pages(life: Life, stays: Sheet, operations: Sheet) -> Sheet:
     )
 
 
-def _is(column: Pick, word: str) -> np.ndarray:
+def says(column: Pick, word: str) -> np.ndarray:
     """Say in which rows a column of words holds a word."""
     words = column.words.to_pylist()
     return column.index == words.index(word) if word in words else np.zeros(len(column.index), dtype=bool)
 
 
-def _of_front_pages(stays: Sheet, parts: Sheet, data_set: str, prefix: str, columns: Described) -> Sheet:
-    """Return the parts of front pages, made of rows that name their stay."""
+def of_stays(data_set: str, *, stays: Sheet, parts: Sheet, pages: Keys, prefix: str, columns: Described) -> Sheet:
+    """Return the numbered lines of what stays are summed up in, made of rows that name their stay.
+
+    ``stays`` are in the order of their keys, ``pages`` the keys of what sums each of them up. ``columns`` describes
+    lines by the rows they are made of, the rows of their stays and the number of each in its page, from 0.
+    """
     numbers = parts.columns["encounter"].numbers
     place = np.searchsorted(stays.keys.numbers, numbers).clip(max=max(len(stays) - 1, 0))
     rows = np.flatnonzero(stays.keys.numbers[place] == numbers) if len(stays) else np.zeros(0, np.int64)
@@ -107,33 +115,46 @@ def _of_front_pages(stays: Sheet, parts: Sheet, data_set: str, prefix: str, colu
     order = np.argsort(place, kind="stable")
     parts, place = parts.take(order), place[order]
     rank = np.arange(len(parts)) - np.searchsorted(place, place)
-    page = _page_keys(stays.keys.numbers[place])
     return Sheet(
         data_set,
         parts.person,
         parts.institution,
         parts.patient,
-        part_keys(prefix, page, rank),
+        part_keys(prefix, take(pages, place), rank),
         stays.revised[place] + AFTER,
-        {"front_page": page, "sequence": rank + 1, **columns(parts, stays.columns["discharged"][place], rank)},
+        {"sequence": rank + 1, **columns(parts, place, rank)},
     )
 
 
-def _diagnosis(parts: Sheet, discharged: np.ndarray, rank: np.ndarray) -> dict[str, Column]:
-    found = parts.columns
-    return {
-        "discharged": discharged,
-        "main": rank == 0,
-        "disease": found["code"],
-        "disease_name": found["code_name"],
-        "admission_condition": codes(np.where(rank == 0, 0, 1), "1", "4"),
-    }
+def _diagnoses(stays: Sheet, diagnoses: Sheet) -> Sheet:
+    pages = _page_keys(stays.keys.numbers)
+
+    def described(parts: Sheet, stay: np.ndarray, rank: np.ndarray) -> dict[str, Column]:
+        return {
+            "front_page": take(pages, stay),
+            "discharged": stays.columns["discharged"][stay],
+            "main": rank == 0,
+            "disease": parts.columns["code"],
+            "disease_name": parts.columns["code_name"],
+            "admission_condition": codes(np.where(rank == 0, 0, 1), "1", "4"),
+        }
+
+    return of_stays("front-page-diagnosis", stays=stays, parts=diagnoses, pages=pages, prefix="BZ", columns=described)
 
 
-def _operation(parts: Sheet, discharged: np.ndarray, rank: np.ndarray) -> dict[str, Column]:
-    done = parts.columns
+def _operations(stays: Sheet, operations: Sheet) -> Sheet:
+    pages = _page_keys(stays.keys.numbers)
     same_name = ("code", "code_name", "level", "incision", "healing", "anaesthesia", "surgeon", "first_assistant")
-    return {"performed": done["begun"], **{name: done[name] for name in same_name}}
+
+    def described(parts: Sheet, stay: np.ndarray, rank: np.ndarray) -> dict[str, Column]:
+        done = parts.columns
+        return {
+            "front_page": take(pages, stay),
+            "performed": done["begun"],
+            **{name: done[name] for name in same_name},
+        }
+
+    return of_stays("front-page-operation", stays=stays, parts=operations, pages=pages, prefix="BS", columns=described)
 
 
 def _summaries(stays: Sheet, diagnoses: Sheet) -> list[Sheet]:
@@ -161,7 +182,7 @@ def _summaries(stays: Sheet, diagnoses: Sheet) -> list[Sheet]:
             "status": same(count, "2"),
         },
     )
-    mains = _of_front_pages(stays, diagnoses, "front-page-diagnosis", "BZ", _diagnosis)
+    mains = _diagnoses(stays, diagnoses)
     mains = mains.take(np.flatnonzero(mains.columns["main"]))
     with_main = np.searchsorted(stays.keys.numbers, mains.columns["front_page"].numbers)
     everyone = np.arange(count)

@@ -65,9 +65,9 @@ Column = np.ndarray | Pick | Keys | pa.Array
 class Sheet:
     """Rows of one data set.
 
-    person       whom each row is about (number in the city)
+    person       whom each row is about (number in the city; -1 where it is about nobody)
     institution  number of the institution each row belongs to (int32)
-    patient      the patient's local number (int64)
+    patient      the patient's local number (int64; -1 where it is about nobody)
     keys         source key, unique in institution and data set
     revised      when the source last changed the row (datetime64[s], city time); decides the batch it travels in
     columns      the data set's own columns by name, each an array, a Pick, Keys or an Arrow string array

@@ -122,6 +122,24 @@ class Greater(Condition):
 
 
 @dataclass(frozen=True)
+class Unlike(Condition):
+    """Two fields are both given and not the same."""
+
+    field: Any
+    other: Any
+
+    def sql(self) -> str:
+        return f'coalesce("{self.field.name}" <> "{self.other.name}", FALSE)'
+
+    def holds(self, row: Row) -> bool:
+        one, other = row.get(self.field.name), row.get(self.other.name)
+        return one is not None and other is not None and bool(one != other)
+
+    def text(self) -> str:
+        return f"“{self.field.title}”与“{self.other.title}”不同"
+
+
+@dataclass(frozen=True)
 class LaterBy(Condition):
     """One moment is later than another by more than so many hours."""
 
@@ -272,6 +290,11 @@ def later_by(field: Any, other: Any, *, hours: int) -> Condition:
 def greater(field: Any, other: Any) -> Condition:
     """The first number is greater than the second."""
     return Greater(field, other)
+
+
+def unlike(field: Any, other: Any) -> Condition:
+    """Both fields have a value, and it is not the same."""
+    return Unlike(field, other)
 
 
 def every(*parts: Condition) -> Condition:

@@ -3,6 +3,7 @@
 from kangqiao.records.health_record.archive import ArchiveCover
 from kangqiao.records.health_record.certificates import BirthCertificate, DeathCertificate
 from kangqiao.records.health_record.children import ChildExamination, ChildTcmGuidance, NewbornVisit
+from kangqiao.records.health_record.education import HealthEducationActivity
 from kangqiao.records.health_record.elderly import ConstitutionAssessment, SelfCareAssessment
 from kangqiao.records.health_record.examination import PhysicalExamination
 from kangqiao.records.health_record.family_doctor import FamilyDoctorAgreement, FamilyDoctorService
@@ -15,6 +16,7 @@ from kangqiao.records.health_record.pregnancy import (
     PostpartumExamination,
     PostpartumVisit,
 )
+from kangqiao.records.health_record.supervision import SupervisionClue, SupervisionPatrol
 from kangqiao.records.health_record.tuberculosis import TuberculosisFirstVisit, TuberculosisFollowUp
 from kangqiao.records.health_record.vaccination import Vaccination, VaccineReaction
 
@@ -30,6 +32,7 @@ __all__ = [
     "FamilyDoctorAgreement",
     "FamilyDoctorService",
     "FirstAntenatalVisit",
+    "HealthEducationActivity",
     "HypertensionFollowUp",
     "InfectiousDiseaseReport",
     "MentalDisorderCase",
@@ -39,6 +42,8 @@ __all__ = [
     "PostpartumExamination",
     "PostpartumVisit",
     "SelfCareAssessment",
+    "SupervisionClue",
+    "SupervisionPatrol",
     "TuberculosisFirstVisit",
     "TuberculosisFollowUp",
     "Vaccination",

@@ -7,11 +7,23 @@ from kangqiao.records.medical_record.encounters import Diagnosis, InpatientStay,
 from kangqiao.records.medical_record.findings import Allergy, ExamReport, LabReport, LabResult, VitalSigns
 from kangqiao.records.medical_record.front_page import FrontPage, FrontPageDiagnosis, FrontPageOperation
 from kangqiao.records.medical_record.microbiology import CultureResult, Susceptibility
+from kangqiao.records.medical_record.nursing import NursingAssessment, NursingRecord
+from kangqiao.records.medical_record.pathology import PathologyReport
+from kangqiao.records.medical_record.perioperative import Anaesthesia, Transfusion
 from kangqiao.records.medical_record.referral import Referral
+from kangqiao.records.medical_record.settlement import (
+    CaseGroup,
+    SettlementDiagnosis,
+    SettlementFee,
+    SettlementList,
+    SettlementOperation,
+)
 from kangqiao.records.medical_record.treatment import MedicalOrder, Operation, Prescription, PrescriptionItem
 
 __all__ = [
     "Allergy",
+    "Anaesthesia",
+    "CaseGroup",
     "Charge",
     "ChargeItem",
     "ClinicalDocument",
@@ -27,11 +39,19 @@ __all__ = [
     "LabReport",
     "LabResult",
     "MedicalOrder",
+    "NursingAssessment",
+    "NursingRecord",
     "Operation",
     "OutpatientEncounter",
+    "PathologyReport",
     "Prescription",
     "PrescriptionItem",
     "Referral",
+    "SettlementDiagnosis",
+    "SettlementFee",
+    "SettlementList",
+    "SettlementOperation",
     "Susceptibility",
+    "Transfusion",
     "VitalSigns",
 ]
