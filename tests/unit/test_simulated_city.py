@@ -251,6 +251,13 @@ def test_every_patient_of_a_row_is_registered_and_known_to_the_truth(gate):
     assert (unknown, unregistered) == ([(0,)], [(0,)])
 
 
+def test_rows_name_a_patient_where_their_data_set_is_about_patients(gate):
+    named = dict(gate.execute("SELECT data_set, bool_or(patient <> '') FROM seen GROUP BY 1").fetchall())
+    assert {word for word, is_named in named.items() if not is_named} == {
+        word for word in DATA_SETS if not issubclass(data_sets()[word], Record)
+    }
+
+
 def test_people_are_patients_of_several_institutions_under_different_numbers(city):
     patients = _truth(city, "patients").to_pylist()
     institutions = Counter(resident for resident, _ in {(p["resident"], p["institution_code"]) for p in patients})
@@ -274,6 +281,9 @@ def test_links_lead_to_rows_of_the_same_institution_unless_planted_otherwise(gat
         "outpatient-encounter",
         "inpatient-stay",
         "prescription",
+        "prescription-item",
+        "dispensing",
+        "formulary-item",
         "lab-report",
         "charge",
         "vaccination",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from kangqiao.simulation import nursing
+from kangqiao.simulation.activity import Activity, activity
 from kangqiao.simulation.archives import archive_covers
 from kangqiao.simulation.bedside import vital_signs
 from kangqiao.simulation.benefits import benefits
@@ -15,8 +18,9 @@ from kangqiao.simulation.charges import Lines, bill, visit_fees
 from kangqiao.simulation.checkups import attendance, checkups
 from kangqiao.simulation.childhood import childhood
 from kangqiao.simulation.consequences import Consequence, consequences
-from kangqiao.simulation.defects import Planted, plant
+from kangqiao.simulation.defects import Planted, Settled, plant
 from kangqiao.simulation.discharges import discharges
+from kangqiao.simulation.dispensaries import dispensing, reactions
 from kangqiao.simulation.draws import stream
 from kangqiao.simulation.elderly import elderly
 from kangqiao.simulation.encounters import diagnoses, inpatient_stays, outpatient_encounters
@@ -129,6 +133,17 @@ DATA_SETS = (
     "health-education-activity",
     "supervision-patrol",
     "supervision-clue",
+    "formulary-item",
+    "drug-purchase",
+    "drug-stock",
+    "dispensing",
+    "adverse-drug-reaction",
+    "drug-shortage",
+    "bed-count",
+    "equipment",
+    "staff-licence",
+    "daily-operations",
+    "monthly-finance",
 )
 BLOCK = 8_192
 """People lived through at once; smaller blocks only cost time, larger ones memory."""
@@ -159,6 +174,7 @@ class Block:
     patients: Patients
     planted: list[Planted]
     consequences: list[Consequence]
+    activity: Activity
 
 
 def live_through(city: City, township: Township, number: int, people: People) -> Block:
@@ -177,20 +193,26 @@ def live_through(city: City, township: Township, number: int, people: People) ->
     )
     visits = without_hidden_visits(visits, city.spells)
     life = Life(city.places, township, city.calendar, city.institutions, people, health, visits, random)
-    care, known = _written(life, catchment, city.spells)
+    care, known, done = _written(life, catchment, city.spells)
     if number == 0:
         care += outreach(life.apart(), catchment)
     lots = stream(city.seed, "defects", township.number, number)
-    end = (city.calendar.last + 1).astype("datetime64[s]")
-    care, settled = settle_visits([_in_time(sheet, end) for sheet in care], lots, city.rates)
-    planted = [
-        plant(sheet, lots, city.rates, city.calendar, settled.get(sheet.data_set)) for sheet in care if len(sheet)
+    care, settled = settle_visits(in_time(city, care), lots, city.rates)
+    planted = with_defects(city, care, lots, settled)
+    return Block(people, health, known, planted, consequences(planted), done)
+
+
+def with_defects(
+    city: City, sheets: list[Sheet], lots: np.random.Generator, settled: Mapping[str, Settled] = MappingProxyType({})
+) -> list[Planted]:
+    """Plant defects in those sheets that have rows; ``settled`` says by data set what is decided already."""
+    return [
+        plant(sheet, lots, city.rates, city.calendar, settled.get(sheet.data_set)) for sheet in sheets if len(sheet)
     ]
-    return Block(people, health, known, planted, consequences(planted))
 
 
-def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tuple[list[Sheet], Patients]:
-    """Return every sheet, patients' registrations first."""
+def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tuple[list[Sheet], Patients, Activity]:
+    """Return every sheet, patients' registrations first; and what institutions did for these people."""
     impersonal, population = _population(life, catchment)
     drugs, laboratory, images = prescriptions(life), reports(life), examinations(life)
     ordered, operated = orders(life), operations(life)
@@ -219,6 +241,7 @@ def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tu
     outpatients, stays, diagnosed = outpatient_encounters(life), inpatient_stays(life, cost, own), diagnoses(life)
     cultured = without_hidden_reports(cultures(life.apart()), spells)
     reported, results = without_hidden_reports(laboratory[0], spells)
+    handed_out = dispensing(life, drugs[0][1])
     clinical = [
         outpatients,
         stays,
@@ -228,6 +251,7 @@ def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tu
         *cultured[1:],
         referrals(life.apart()),
         *drugs[0],
+        handed_out,
         *ordered[0],
         *operated[0],
         stack([reported, cultured[0]]),
@@ -252,8 +276,10 @@ def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tu
             charges=charged[0],
             items=charged[1],
         ),
+        reactions(life.apart(), handed_out),
     ]
-    return [registrations(life, known), *clinical, *public, *impersonal, *population, *beside], known
+    written = [registrations(life, known), *clinical, *public, *impersonal, *population, *beside]
+    return written, known, activity(life, lines, operated[0][0])
 
 
 def _population(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], list[Sheet]]:
@@ -265,6 +291,7 @@ def _population(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], list[Sh
     return [kept, *licences(life.apart())], [*members, *events, *planning, *benefits(life, homes)]
 
 
-def _in_time(sheet: Sheet, end: np.datetime64) -> Sheet:
-    """No row is revised after the last night."""
-    return replace(sheet, revised=np.minimum(sheet.revised, end))
+def in_time(city: City, sheets: list[Sheet]) -> list[Sheet]:
+    """Return the sheets with no row revised after the last night."""
+    end = (city.calendar.last + 1).astype("datetime64[s]")
+    return [replace(sheet, revised=np.minimum(sheet.revised, end)) for sheet in sheets]

@@ -11,6 +11,9 @@ import numpy as np
 MONTHS_ONE_BY_ONE = 2
 """The last months arrive month by month; everything before arrives as one first delivery (存量)."""
 
+REPORTED_MONTHS = 12
+"""For so many months institutions report what they have and how they run."""
+
 
 @dataclass(frozen=True)
 class Calendar:
@@ -46,6 +49,22 @@ class Calendar:
         starts = self.starts
         ends = np.r_[starts[1:] - 1, self.last]
         return [(start.item(), end.item()) for start, end in zip(starts, ends, strict=True)]
+
+    @functools.cached_property
+    def reported_months(self) -> np.ndarray:
+        """Return the months (datetime64[M]) for which institutions report their resources."""
+        last = self.last.astype("datetime64[M]")
+        return np.arange(max(self.first.astype("datetime64[M]"), last + 1 - REPORTED_MONTHS), last + 1)
+
+    @functools.cached_property
+    def reported_days(self) -> np.ndarray:
+        """Return the days (datetime64[D]) of the reported months."""
+        return np.arange(self.reported_months[0].astype("datetime64[D]"), self.last + 1)
+
+    @property
+    def month_ends(self) -> np.ndarray:
+        """Return the last simulated day of every reported month."""
+        return np.minimum((self.reported_months + 1).astype("datetime64[D]") - 1, self.last)
 
     def period(self, moments: np.ndarray) -> np.ndarray:
         """Return the number of the reporting period each moment falls in; later ones fall in the last."""

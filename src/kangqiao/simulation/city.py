@@ -8,20 +8,24 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from kangqiao.simulation import truth
-from kangqiao.simulation.block import BLOCK, DATA_SETS, City, live_through
+from kangqiao.simulation.activity import Activity
+from kangqiao.simulation.block import BLOCK, DATA_SETS, City, in_time, live_through, with_defects
 from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.defects import Planted, rates
 from kangqiao.simulation.deliveries import Delivery, Habit, deliver, habits
+from kangqiao.simulation.draws import stream
+from kangqiao.simulation.institution_sheets import Premises
 from kangqiao.simulation.institutions import found
 from kangqiao.simulation.people import populate
 from kangqiao.simulation.places import Township, settle
 from kangqiao.simulation.registry_workbook import write_workbook
+from kangqiao.simulation.resources import resources
 from kangqiao.simulation.spells import spells
 from kangqiao.simulation.spool import Piece, put
 from kangqiao.simulation.wire import Wire, arrow_table, contract_wires
@@ -108,9 +112,17 @@ class _Township:
 
     deliveries: list[Delivery]
     pieces: list[Piece]
-    rows: Counter[str]
-    defects: int
+    reported: _Reported
     people: int
+
+
+@dataclass
+class _Reported:
+    """Rows on their way into batches, and how many there are: per data set, and defects among them."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=Counter)
+    defects: int = 0
 
 
 def generate_city(
@@ -140,19 +152,22 @@ def generate_city(
     for part in (shop.spool, shop.batches, shop.truth):
         part.mkdir(parents=True)
     with workers(processes or _worthwhile(residents)) as run:
-        towns = _live(shop, run, progress)
+        towns, activity = _live(shop, run, progress)
+        shared = _of_institutions(shop, -1, activity)
         deliveries = [d for town in towns for d in town.deliveries]
-        deliveries += _deliver_shared(shop, [piece for town in towns for piece in town.pieces], run, progress)
+        pieces = [piece for town in towns for piece in town.pieces] + shared.pieces
+        deliveries += _deliver_shared(shop, pieces, run, progress)
     truth.note_city(city, deliveries, folder=shop.truth)
     write_workbook(built, folder / REGISTRY)
     shutil.rmtree(shop.spool)
+    reported = [*(town.reported for town in towns), shared]
     manifest = CityManifest(
         folder=folder,
         batch_names=tuple(sorted(delivery.path.name for delivery in deliveries)),
-        rows=dict(sum((town.rows for town in towns), Counter())),
+        rows=dict(sum((each.rows for each in reported), Counter())),
         residents=residents,
         institutions=len(built),
-        defects=sum(town.defects for town in towns),
+        defects=sum(each.defects for each in reported),
     )
     known = {name: value for name, value in vars(manifest).items() if name != "folder"}
     (folder / MANIFEST).write_text(json.dumps(known, indent=2))
@@ -168,36 +183,58 @@ def _worthwhile(residents: int) -> int:
     return min(os.cpu_count() or 1, max(1, residents // WORTH_A_PROCESS))
 
 
-def _live(shop: Workshop, run: Run, progress: Progress) -> list[_Township]:
-    """Live through every township, largest first; return them in the order of places."""
+def _live(shop: Workshop, run: Run, progress: Progress) -> tuple[list[_Township], Activity]:
+    """Live through every township, largest first; return them and what institutions did for all of them."""
     townships = shop.city.places.townships
     order = sorted(townships, key=lambda township: -township.population)
     total, done, towns = sum(township.population for township in townships), 0, []
+    activity = Activity.none(shop.city.institutions, shop.city.calendar)
     progress("生成居民与就诊数据", 0, total)
-    for town in run(live_township, [(shop, township) for township in order]):
+    for town, own in run(live_township, [(shop, township) for township in order]):
         towns.append(town)
+        activity += own
         done += town.people
         progress("生成居民与就诊数据", done, total)
-    return towns
+    return towns, activity
 
 
-def live_township(shop: Workshop, township: Township) -> _Township:
+def live_township(shop: Workshop, township: Township) -> tuple[_Township, Activity]:
     """Live through a township block by block, and send the batches of those who serve nobody else."""
     city = shop.city
     people = populate(places=city.places, township=township, calendar=city.calendar, seed=city.seed)
-    pieces: list[Piece] = []
-    rows: Counter[str] = Counter()
-    defects = 0
+    reported = _Reported()
+    activity = Activity.none(city.institutions, city.calendar)
     for number, block in enumerate(people.blocks(BLOCK)):
         lived = live_through(city, township, number, block)
         part = f"{township.code}-{number:02d}"
-        for planted in lived.planted:
-            pieces += _put(shop, planted, part)
-            rows[planted.sheet.data_set] += len(planted.sheet)
-        defects += truth.note_block(lived, city=city, township=township, folder=shop.truth, part=part)
-    own = [piece for piece in pieces if city.institutions.each[piece.sender].township >= 0]
-    shared = [piece for piece in pieces if city.institutions.each[piece.sender].township < 0]
-    return _Township(_deliver(shop, own), shared, rows, defects, len(people))
+        _add(reported, shop, lived.planted, part)
+        reported.defects += truth.note_block(lived, city=city, township=township, folder=shop.truth, part=part)
+        activity += lived.activity
+    local = _of_institutions(shop, township.number, activity)
+    reported.rows += local.rows
+    reported.defects += local.defects
+    own = [piece for piece in reported.pieces + local.pieces if city.institutions.each[piece.sender].township >= 0]
+    shared = [piece for piece in reported.pieces if city.institutions.each[piece.sender].township < 0]
+    reported.pieces = []
+    return _Township(_deliver(shop, own), shared, reported, len(people)), activity
+
+
+def _of_institutions(shop: Workshop, township: int, activity: Activity) -> _Reported:
+    """Write what the institutions of a township (-1: of counties and the city) have and how they run."""
+    city, reported = shop.city, _Reported()
+    own = np.flatnonzero([one.township == township for one in city.institutions.each])
+    written = in_time(city, resources(Premises(city, own, activity)))
+    sheets = with_defects(city, written, stream(city.seed, "resources", township + 1))
+    part = f"resources-{township + 1:04d}"
+    _add(reported, shop, sheets, part)
+    reported.defects = truth.note_defects(sheets, city=city, folder=shop.truth, part=part)
+    return reported
+
+
+def _add(reported: _Reported, shop: Workshop, sheets: list[Planted], part: str) -> None:
+    for planted in sheets:
+        reported.pieces += _put(shop, planted, part)
+        reported.rows[planted.sheet.data_set] += len(planted.sheet)
 
 
 def _put(shop: Workshop, planted: Planted, part: str) -> list[Piece]:

@@ -24,6 +24,7 @@ REFUSED = (
     "discharge-before-admission",
     "report-before-sampling",
     "swapped-pressures",
+    "wrong-sum",
 )
 """Kinds of defects for which the gate refuses a row."""
 

@@ -97,6 +97,11 @@ def steady_uniform(*parts: np.ndarray | int) -> np.ndarray:
     return (mixed(*parts) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+def below(count: int, *parts: np.ndarray | int) -> np.ndarray:
+    """Return whole numbers in [0, count) that are always the same for the same parts."""
+    return (mixed(*parts) % np.uint64(count)).astype(np.int64)
+
+
 def steady_normal(*parts: np.ndarray | int) -> np.ndarray:
     """Return standard normal numbers that are always the same for the same parts."""
     return _NORMAL[(mixed(*parts) & np.uint64(_QUANTILES - 1)).astype(np.int64)]

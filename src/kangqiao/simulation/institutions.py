@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -121,6 +122,18 @@ class Institutions:
     @property
     def levels(self) -> np.ndarray:
         return np.array([institution.level for institution in self.each], dtype=np.int32)
+
+    @functools.cached_property
+    def reporting(self) -> np.ndarray:
+        """Return the numbers of those who report how they run: all that treat people, but for villages."""
+        return np.flatnonzero(self.levels >= CARE.index("township"))
+
+    @functools.cached_property
+    def reporting_rows(self) -> np.ndarray:
+        """Return the place of every institution among ``reporting``, -1 for the others."""
+        rows = np.full(len(self), -1)
+        rows[self.reporting] = np.arange(len(self.reporting))
+        return rows
 
     @property
     def codes(self) -> pa.Array:

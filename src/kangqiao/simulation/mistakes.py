@@ -264,4 +264,5 @@ CHANGES: dict[str, Change] = {
     "wrong-unit": _wrong_unit,
     "swapped-pressures": _swapped_pressures,
     "wrong-total": _wrong_total,
+    "wrong-sum": _wrong_total,
 }

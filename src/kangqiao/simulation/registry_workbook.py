@@ -76,11 +76,12 @@ def _staff(institutions: Institutions) -> list[tuple]:
     ):
         one = institutions.each[departments.institution[department]]
         title = words[staff.titles[number]]
-        rows.append((one.code, code, name, _work(one.kind, fields[department], title), title, fields[department]))
+        rows.append((one.code, code, name, work_of(one.kind, fields[department], title), title, fields[department]))
     return rows
 
 
-def _work(kind: str, field: str, title: str) -> str:
+def work_of(kind: str, field: str, title: str) -> str:
+    """Return what somebody with a title does in a department (code) of an institution of a kind."""
     if kind in ("village_clinic", "community_station"):
         return "乡村医生"
     if field in _LABORATORY_FIELDS:

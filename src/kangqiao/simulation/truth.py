@@ -25,8 +25,8 @@ RESIDENTS, PATIENTS, DEFECTS, CONSEQUENCES = "residents", "patients", "defects",
 residents   resident, name, sex, birth_date, died, id_number, passport, ethnicity, county, township, village,
             household (text), mother (resident, -1 unknown), conditions (joined by |)
 patients    institution_code, patient_number → resident, since
-defects     institution_code, data_set, source_key, kind, column, resident; a row has one at most. Of a double-entry
-            the key is that of the second row; no-diagnosis is noted of the visit
+defects     institution_code, data_set, source_key, kind, column, resident (-1 where a row is about nobody); a row has
+            one at most. Of a double-entry the key is that of the second row; no-diagnosis is noted of the visit
 consequences  institution_code, data_set, source_key, kind: rows without a fault of their own that stored data show as
             no-visit, missing-parent or no-diagnosis, since the gate refuses the other row, or it is void
 """
@@ -44,14 +44,20 @@ spells      institution_code, data_set, kind, first_day, last_day in which an in
 
 def note_block(block: Block, *, city: City, township: Township, folder: Path, part: str) -> int:
     """Write what is true of a block; return how many defects were planted."""
-    for name in (RESIDENTS, PATIENTS, DEFECTS, CONSEQUENCES):
+    for name in (RESIDENTS, PATIENTS, CONSEQUENCES):
         (folder / name).mkdir(parents=True, exist_ok=True)
     pq.write_table(_residents(block, city, township), folder / RESIDENTS / f"{part}.parquet")
     pq.write_table(_patients(block, city), folder / PATIENTS / f"{part}.parquet")
-    defects = pa.concat_tables([_defects(planted, city) for planted in block.planted])
-    pq.write_table(defects, folder / DEFECTS / f"{part}.parquet")
     consequences = pa.concat_tables([_consequence(one, city) for one in block.consequences])
     pq.write_table(consequences, folder / CONSEQUENCES / f"{part}.parquet")
+    return note_defects(block.planted, city=city, folder=folder, part=part)
+
+
+def note_defects(sheets: list[Planted], *, city: City, folder: Path, part: str) -> int:
+    """Write which rows of some sheets are wrong; return how many."""
+    (folder / DEFECTS).mkdir(parents=True, exist_ok=True)
+    defects = pa.concat_tables([_defects(planted, city) for planted in sheets])
+    pq.write_table(defects, folder / DEFECTS / f"{part}.parquet")
     return defects.num_rows
 
 

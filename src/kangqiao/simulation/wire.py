@@ -77,7 +77,7 @@ def arrow_table(sheet: Sheet, wire: Wire, institution_codes: pa.Array) -> pa.Tab
     columns |= {
         "institution_code": Pick(sheet.institution, institution_codes).compact(),
         "source_key": sheet.keys,
-        "patient_number": digits(sheet.patient, PATIENT_DIGITS),
+        **({"patient_number": digits(sheet.patient, PATIENT_DIGITS)} if "patient_number" in wire.kinds else {}),
         "revised_at": sheet.revised,
         "voided": sheet.voided,
     }
