@@ -215,6 +215,10 @@ def test_every_fixed_unit_that_a_title_prints_is_the_unit_of_the_field() -> None
                 assert printed.lower().replace("×10⁹", "10^9") == field.unit.lower(), (data_set, field.name)
 
 
+def test_no_element_has_the_name_that_copies_give_the_day_a_row_is_about() -> None:
+    assert [each for each in data_sets().values() if "day" in {field.name for field in each.elements()}] == []
+
+
 def test_plausible_ranges_are_ordered() -> None:
     for data_set in data_sets().values():
         for field in data_set.elements():

@@ -84,7 +84,7 @@ def test_daily_reports_count_the_rows_that_hospitals_send(city, cared, reported,
     told = {
         (institution, day): number
         for institution, day, number in zip(
-            daily.institution, daily.columns["day"], daily.columns[measure], strict=True
+            daily.institution, daily.columns["counted"], daily.columns[measure], strict=True
         )
         if number
     }

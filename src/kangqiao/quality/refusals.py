@@ -19,7 +19,7 @@ from kangqiao.quality.catalogue import QualityRule, Stage, rules_of
 from kangqiao.quality.judging import EXAMPLES
 from kangqiao.records.lake import Lake
 from kangqiao.registry import queries as registry
-from kangqiao.standards.data_set import DataSet, Record, data_sets
+from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.fields import Element
 from kangqiao.standards.quality import Dimension, LeadsSomewhere, stored_rules_of
 
@@ -79,9 +79,7 @@ def _gate_rules(word: str) -> list[QualityRule]:
 
 def _day(data_set: type[DataSet]) -> str:
     """Return the day a refused row is about as far as its text says, else the day it was last changed."""
-    fields: list[Element] = [data_set.element("revised_at")]
-    if issubclass(data_set, Record):
-        fields.insert(0, data_set.occurred.field)
+    fields: list[Element] = [data_set.occurred.field, data_set.element("revised_at")]
     days = [f"({field.sql(chr(34) + field.name + chr(34))})::DATE" for field in fields]
     return f"coalesce({', '.join(days)})"
 

@@ -21,7 +21,7 @@ from psycopg import Connection, sql
 
 from kangqiao.infra.errors import InfraError
 from kangqiao.records.versions import columns
-from kangqiao.standards.data_set import DataSet, Record, data_sets
+from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.fields import Element, Text
 
 LAKE = "lake"
@@ -204,9 +204,9 @@ def _read_csv(path: Path, data_set: type[DataSet]) -> str:
         f"string_split(\"{name}\", '|')" if field is not None and field.duckdb_type == "VARCHAR[]" else f'"{name}"'
         for name, field in _stored(data_set)
     )
-    moment = "occurred_at" if issubclass(data_set, Record) else "revised_at"
     return (
-        f"SELECT {columns_sql}, {moment}::DATE FROM read_csv('{path}', header = false, auto_detect = false,"
+        f'SELECT {columns_sql}, "{data_set.occurred.field.name}"::DATE'
+        f" FROM read_csv('{path}', header = false, auto_detect = false,"
         f" delim = ',', quote = '\"', escape = '\"', max_line_size = 16777216, columns = {{{listed}}})"
     )
 

@@ -107,9 +107,8 @@ def _bought_lots(stores: Stores, drug: np.ndarray, quarter: np.ndarray) -> Lots:
 
 def _cancelled(stores: Stores) -> np.ndarray:
     """Say which drugs nobody needed after all (institutions, drugs): their order was called off."""
-    place, drug = np.indices(stores.listed.shape)
     unused = stores.listed & ~stores.used.any(axis=2)
-    return unused & (steady_uniform(stores.institution[place], drug, 36) < CANCELLED)
+    return unused & (steady_uniform(stores.institution[:, None], np.arange(unused.shape[1]), 36) < CANCELLED)
 
 
 def _purchases(premises: Premises, stores: Stores) -> Sheet:

@@ -35,7 +35,7 @@ def daily_operations(premises: Premises) -> Sheet:
         premises.reporting[place],
         Keys("RB", days[day].astype(np.int64), 6),
         days[day],
-        day=days[day],
+        counted=days[day],
         **{name: activity.measure(name)[rows].ravel() for name in COUNTED},
         open_bed_days=open_days[place],
         occupied_bed_days=occupied.ravel(),

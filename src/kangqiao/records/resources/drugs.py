@@ -169,7 +169,7 @@ class Dispensing(Record):
     drug = Coded("药品编码", values="drug", named=True, required=True)
     specification = Text("药物规格", "DE08.50.043.00", max_length=100)
     dispensed = Moment("发药日期时间", required=True)
-    lot = Text("生产批号", max_length=50)
+    lot = Text("生产批号", max_length=50, expected=True)
     expires = Date("有效期至")
     trace_code = Text("药品追溯码", max_length=100)
     quantity = Quantity("发药数量", required=True, plausible=(-100_000, 100_000))
@@ -184,7 +184,6 @@ class Dispensing(Record):
     rules = [
         multiplies(amount, unit_price, quantity),
         Rule("expired", expires, later(dispensed, expires), "发出的药品已过有效期", severity="warning"),
-        Rule("no-lot", lot, missing(lot), "“生产批号”应填写", severity="warning"),
     ]
     headline = "{drug_name} {quantity} {quantity_unit} 批号 {lot}"
     panel = table(dispensed, drug, specification, quantity, lot, pharmacist)

@@ -1,7 +1,7 @@
 """Reactions to drugs."""
 
 from kangqiao.records.resources.drugs import Dispensing
-from kangqiao.standards.conditions import Rule, among, every, later_by, missing, no, not_before, present
+from kangqiao.standards.conditions import Rule, among, every, later_by, no, not_before, present
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Codes, Date, Link, Moment, Quantity, Text
 from kangqiao.standards.panels import table
@@ -30,7 +30,7 @@ class AdverseDrugReaction(Record):
     drug = Coded("怀疑药品编码", values="drug", named=True, required=True)
     approval_number = Text("批准文号", max_length=50)
     maker = Text("生产企业名称", max_length=100)
-    lot = Text("生产批号", max_length=50)
+    lot = Text("生产批号", max_length=50, expected=True, note="没有批号不能追溯同批药品")
     usage = Text("用法用量", max_length=200)
     route = Coded("药物使用途径代码", "DE06.00.134.00", values="CV06.00.102")
     begun = Date("用药开始日期", required=True)
@@ -82,7 +82,6 @@ class AdverseDrugReaction(Record):
             "药品不良反应应在 30 日内报告",
             severity="warning",
         ),
-        Rule("no-lot", lot, missing(lot), "“生产批号”应填写，否则不能追溯同批药品", severity="warning"),
     ]
     headline = "{reaction} 怀疑 {drug_name} {classification} {outcome}"
     panel = table(began, drug, reaction, classification, outcome, causality)

@@ -23,7 +23,7 @@ class DailyOperations(DataSet):
     title = "医院运营日报"
     source = "字段按医院运营日报的通行项目，未与原件逐项核对"
 
-    day = Date("统计日期", required=True)
+    counted = Date("统计日期", required=True)
     outpatients = Count("门诊人次数（人次）", unit="人次", required=True, plausible=(0, MOST_VISITS))
     emergencies = Count("急诊人次数（人次）", unit="人次", required=True, plausible=(0, MOST_VISITS))
     admissions = Count("入院人数（人）", unit="人", plausible=(0, MOST_BED_DAYS))
@@ -41,7 +41,7 @@ class DailyOperations(DataSet):
     operation_income = Money("手术收入（元）", plausible=(0, MOST_YUAN), note="含在医疗收入内")
     reporter = Text("填报人姓名", "DE02.01.039.00", max_length=50)
 
-    occurred = at(day)
+    occurred = at(counted)
     rules = [
         adds_up(income, outpatient_income, inpatient_income),
         _within(drug_income, income),
@@ -57,13 +57,13 @@ class DailyOperations(DataSet):
         ),
     ]
     headline = "门诊 {outpatients} 急诊 {emergencies} 出院 {discharges} 收入 {income} 元"
-    panel = table(day, outpatients, emergencies, admissions, discharges, occupied_bed_days, income)
+    panel = table(counted, outpatients, emergencies, admissions, discharges, occupied_bed_days, income)
 
     class Meta(DataSet.Meta):
         verbose_name = "医院运营日报"
         indexes = (  # type: ignore[assignment]
             *DataSet.Meta.indexes,
-            models.Index(fields=["institution_id", "day"], name="%(class)s_day"),
+            models.Index(fields=["institution_id", "counted"], name="%(class)s_counted"),
         )
 
 
