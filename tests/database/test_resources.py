@@ -13,6 +13,8 @@ from kangqiao.intake.filled_in import parcel_from_workbook
 from kangqiao.intake.manifest import Period
 from kangqiao.intake.models import BatchState, Door
 from kangqiao.intake.services import process_batch, submit_parcel
+from kangqiao.quality.models import Measure, Volume
+from kangqiao.quality.services import measure
 from kangqiao.records.models import FormerVersion
 from kangqiao.records.resources.models import BedCount, Dispensing, DrugStock
 from kangqiao.standards.data_set import data_sets
@@ -147,6 +149,20 @@ def test_a_filled_in_template_reports_the_days_its_rows_are_about(process, tmp_p
     assert manifests.read((parcel / manifests.MANIFEST).read_bytes()).period == Period(day(30), day(31))
     batch = process(submit_parcel(path=parcel, door=Door.EXCEL, actor=ACTOR, store=_store(tmp_path)))
     assert batch.receipt["totals"]["new"] == 2
+
+
+def test_quality_is_measured_on_the_day_a_row_without_a_patient_is_about(send, tmp_path):
+    rows = [beds(open="44", occupied="40"), beds("B2", counted="2026-01-30", occupied="41")]
+    send({"bed-count": rows, "drug-stock": [stock()]}, number="1")
+    measure(home=tmp_path, store=_store(tmp_path), actor=ACTOR)
+    counted = Volume.objects.order_by("data_set", "day").values_list("data_set", "day", "rows", "refused")
+    assert list(counted) == [
+        ("bed-count", day(30), 0, 1),
+        ("bed-count", day(31), 1, 0),
+        ("drug-stock", day(31), 1, 0),
+    ]
+    failed = set(Measure.objects.filter(failed__gt=0).values_list("data_set", "rule"))
+    assert {("bed-count", "authorised:not-less"), ("drug-stock", "item:orphan")} <= failed
 
 
 @pytest.mark.parametrize("word", RESOURCES)
