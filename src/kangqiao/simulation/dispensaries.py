@@ -14,7 +14,7 @@ from kangqiao.simulation.lots import lots
 from kangqiao.simulation.sheets import Keys, Pick, Sheet
 
 DAY = 24 * HOUR
-REACTION = 0.003
+REACTION = 0.006
 """Share of drugs handed out after which a reaction is reported."""
 
 LATE = 0.05
