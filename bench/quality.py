@@ -162,10 +162,16 @@ def _keep_for_scoring(home: Path) -> None:
 
 
 def _score(folder: Path) -> None:
-    planted = _planted(folder / "city" / "truth")
-    found, assessed = _found(folder / "home" / "lake")
-    _print_scores(planted, found, assessed)
+    truth = folder / "city" / "truth"
+    found, rows = _found(folder / "home" / "lake")
+    _print_scores(_planted(truth), _consequences(truth), found, rows)
     _print_spells(folder)
+
+
+def _consequences(truth: Path) -> set[tuple[str, str, str]]:
+    """Return (data set, institution code, source key) of rows that suffer from another row's defect."""
+    files = f"read_parquet('{truth}/consequences/*.parquet')"
+    return set(duckdb.execute(f"SELECT data_set, institution_code, source_key FROM {files}").fetchall())
 
 
 def _planted(truth: Path) -> dict[tuple[str, str], set[tuple[str, str]]]:
@@ -223,10 +229,12 @@ def _rules_for(data_set: str, kind: str, column: str) -> list[str]:
     return [RULE_OF.get(kind) or RULE_OF_COLUMN[kind].format(column=column)]
 
 
-def _print_scores(planted: dict, found: dict, rows: dict[str, int]) -> None:
+def _print_scores(planted: dict, consequences: set, found: dict, rows: dict[str, int]) -> None:
     wanted: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
     spoilt: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for data_set, institution, key in consequences:
+        spoilt[data_set].add((institution, key))
     for (data_set, word), keys in planted.items():
         kind, _, column = word.partition(".")
         spoilt[data_set] |= keys
@@ -261,21 +269,21 @@ def _print_scores(planted: dict, found: dict, rows: dict[str, int]) -> None:
 
 def _print_spells(folder: Path) -> None:
     """Score weekend gaps and sudden drops: a spell is found when a day of it (or of the week behind it) is flagged."""
-    path = folder / "city" / "truth" / "spells"
-    session = duckdb.connect(str(folder / "home" / "lake" / "scoring.duckdb"), read_only=True)
+    path = folder / "city" / "truth" / "spells.parquet"
+    session = duckdb.connect(str(folder / "home" / "lake" / "scoring.duckdb"))
     series = session.execute("SELECT data_set, rule, assessed, failed FROM series ORDER BY ALL").fetchall()
-    session.execute(f"CREATE TEMPORARY VIEW spell AS FROM read_parquet('{path}*/**/*.parquet')")
+    session.execute(f"CREATE TEMPORARY VIEW spell AS FROM read_parquet('{path}')")
     table = Table("series rule", "spells planted", "found", "days judged", "days flagged", "flagged outside any spell")
     for rule in ("weekend-gap", "sudden-drop"):
-        within = "b.institution_id = i.id AND b.data_set = s.data_set AND b.day BETWEEN s.first_day AND s.last_day + 7"
+        hit_by = f"b.institution_id = i.id AND b.rule = 'day:{rule}' AND b.day BETWEEN s.first_day AND s.last_day + 14"
         spells, hit = session.execute(
             f"""SELECT count(*), count(*) FILTER (EXISTS (
-                    SELECT 1 FROM broken_day b WHERE {within} AND b.rule = 'day:{rule}'))
+                    SELECT 1 FROM broken_day b WHERE {hit_by} AND b.data_set = s.data_set))
                 FROM spell s JOIN institution i ON i.code = s.institution_code WHERE s.kind = '{rule}'"""
         ).fetchall()[0]
         (outside,) = session.execute(
             f"""SELECT count(*) FROM broken_day b WHERE b.rule = 'day:{rule}' AND NOT EXISTS (
-                SELECT 1 FROM spell s JOIN institution i ON i.code = s.institution_code WHERE {within})"""
+                SELECT 1 FROM spell s JOIN institution i ON i.code = s.institution_code WHERE {hit_by})"""
         ).fetchall()[0]
         judged, failed = (sum(row[place] for row in series if row[1] == f"day:{rule}") for place in (2, 3))
         table.add_row(rule, str(spells), str(hit), f"{judged:,}", f"{failed:,}", f"{outside:,}")

@@ -37,14 +37,20 @@ def test_few_rows_on_weekends_are_no_evidence_unless_several_weekends_are_empty(
     assert weekend_gaps(counts, MONDAY)[1].sum() == 8
 
 
-def test_a_week_below_a_third_of_the_past_is_a_drop():
+def test_a_fortnight_below_a_third_of_the_past_is_a_drop():
     counts = days(40)
-    counts[200:214] = counts[200:214] // 10
+    counts[200:221] = counts[200:221] // 10
     judged, failed = sudden_drops(counts)
     first, last = np.flatnonzero(failed)[[0, -1]]
-    assert 203 <= first <= 206
-    assert 213 <= last <= 217
+    assert 207 <= first <= 213
+    assert 220 <= last <= 226
     assert judged[failed].all()
+
+
+def test_two_rows_a_day_are_enough_to_see_that_nothing_comes_any_more():
+    counts = days(60, workday=2, weekend=2)
+    counts[300:] = 0
+    assert sudden_drops(counts)[1].sum() > 10
 
 
 def test_ordinary_chance_is_no_drop_and_no_gap():

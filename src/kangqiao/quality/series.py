@@ -10,19 +10,20 @@ from __future__ import annotations
 import numpy as np
 
 SURPRISE = 12.0
-"""Rows that should have come on weekends without any: by chance that happens once in 160,000 times (e^-12)."""
+"""How unlikely an empty weekend must be by chance: once in 160,000 times (e^-12)."""
 
 WEEKENDS_AROUND = 13
 """Weekends before and after from which the usual number is taken."""
 
-WEEKS_BEFORE = 8
-"""Weeks of the past a week is compared with, the last one left out."""
-
-BUSY = 35
-"""Rows a week: below, a week says too little."""
+FORTNIGHT = 14
+PAST = range(FORTNIGHT, FORTNIGHT + 9 * 7, 7)
+"""So many days before a fortnight ended those that say what is usual; they do not overlap with it."""
 
 REMAINS = 1 / 3
-"""A week with less than this share of its usual rows has dropped."""
+"""A fortnight with less than this share of its usual rows has dropped, if chance can not explain it."""
+
+DROP_SURPRISE = 16.0
+"""How unlikely the drop must be by chance: once in nine million times (e^-16)."""
 
 
 def weekend_gaps(counts: np.ndarray, first_weekday: int) -> tuple[np.ndarray, np.ndarray]:
@@ -45,18 +46,24 @@ def weekend_gaps(counts: np.ndarray, first_weekday: int) -> tuple[np.ndarray, np
 
 
 def sudden_drops(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Judge days: those at the end of a week with far fewer rows than the weeks before it had."""
+    """Judge days: those at the end of a fortnight with far fewer rows than the fortnights before it had."""
     judged, failed = np.zeros(len(counts), dtype=bool), np.zeros(len(counts), dtype=bool)
-    reach = 7 * (WEEKS_BEFORE + 1)
-    if len(counts) < reach + 7:
+    reach = PAST[-1]
+    if len(counts) < reach + FORTNIGHT:
         return judged, failed
-    weeks = np.convolve(counts, np.ones(7, dtype=np.int64), mode="valid")  # weeks[i]: the week that begins on day i
-    past = np.stack([weeks[reach - 7 * lag : len(weeks) - 7 * lag] for lag in range(2, WEEKS_BEFORE + 2)])
-    usual = np.median(past, axis=0)
-    ends = np.arange(len(usual)) + reach + 6
-    judged[ends] = usual >= BUSY
-    failed[ends] = judged[ends] & (weeks[reach:] < REMAINS * usual)
+    sums = np.convolve(counts, np.ones(FORTNIGHT, dtype=np.int64), mode="valid")  # sums[i] begins on day i
+    now = sums[reach:]
+    usual = np.median(np.stack([sums[reach - lag : len(sums) - lag] for lag in PAST]), axis=0)
+    ends = np.arange(len(now)) + reach + FORTNIGHT - 1
+    judged[ends] = usual >= DROP_SURPRISE
+    failed[ends] = judged[ends] & (now < REMAINS * usual) & (_surprise(now, usual) >= DROP_SURPRISE)
     return judged, failed
+
+
+def _surprise(count: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """Return how unlikely so few rows are where so many are usual: −ln of Chernoff's bound for a Poisson count."""
+    some = np.maximum(count, 1e-9)
+    return usual - count + count * np.log(some / np.maximum(usual, 1e-9))
 
 
 def _median_around(weekends: np.ndarray) -> np.ndarray:
