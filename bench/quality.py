@@ -41,7 +41,6 @@ RULE_OF = {
     "discharge-before-admission": "discharged:not-before",
     "report-before-sampling": "reported:not-before",
     "swapped-pressures": "systolic:not-less",
-    "wrong-total": "total:sum-differs",
     "no-diagnosis": "source_key:lacking",
     "no-visit": "encounter:orphan",
     "other-sex-diagnosis": "code:other-sex",
@@ -63,6 +62,10 @@ RULE_OF_COLUMN = {
     "not-alive": "{column}:not-alive",
     "wrong-unit": "{column}:range",
 }
+TWIN = """, (SELECT min(other.source_key) FROM TABLE AS other WHERE other.institution_id = t.institution_id
+    AND other.patient_id = t.patient_id AND other.occurred_at = t.occurred_at AND other.id <> t.id)"""
+"""The key of the other row of a pair."""
+
 NO_DEFECT = ("corrected-row", "voided-row")
 """Planted for versions; the row as it stands is right, or gone."""
 
@@ -163,8 +166,9 @@ def _keep_for_scoring(home: Path) -> None:
 
 def _score(folder: Path) -> None:
     truth = folder / "city" / "truth"
-    found, rows = _found(folder / "home" / "lake")
-    _print_scores(_planted(truth), _consequences(truth), found, rows)
+    planted = _planted(truth)
+    found, rows = _found(folder / "home" / "lake", planted)
+    _print_scores(planted, _consequences(truth), found, rows)
     _print_spells(folder)
 
 
@@ -186,14 +190,19 @@ def _planted(truth: Path) -> dict[tuple[str, str], set[tuple[str, str]]]:
     return planted
 
 
-def _found(lake: Path) -> tuple[dict[tuple[str, str], set[tuple[str, str]]], dict[str, int]]:
-    """Return (data set, rule) → {(institution code, source key)} of every failing row, and rows by data set."""
+def _found(lake: Path, planted: dict) -> tuple[dict[tuple[str, str], set[tuple[str, str]]], dict[str, int]]:
+    """Return (data set, rule) → {(institution code, source key)} of every failing row, and rows by data set.
+
+    Of two equal rows nobody can say which was entered first: the one that was planted stands for both.
+    """
     from kangqiao.quality.judging import BITS, judged_rules, judged_sql
     from kangqiao.standards.data_set import data_sets
+    from kangqiao.standards.imported_codes import define_views
 
     session = duckdb.connect(str(lake / "records.duckdb"))
     session.execute(f"SET TimeZone = 'Asia/Shanghai'; ATTACH '{lake / 'scoring.duckdb'}' AS kept")
     session.execute("CREATE TEMPORARY TABLE batch AS FROM kept.batch")
+    define_views(session)
     found: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     rows: dict[str, int] = {}
     for word, data_set in data_sets().items():
@@ -202,13 +211,14 @@ def _found(lake: Path) -> tuple[dict[tuple[str, str], set[tuple[str, str]]], dic
         rows[word] = session.execute("SELECT count(*) FROM judged").fetchall()[0][0]
         for place, rule in enumerate(rules):
             group, bit = divmod(place, BITS)
-            found[word, rule.word] |= set(
-                session.execute(
-                    f"SELECT i.code, source_key FROM judged JOIN {table} USING (id)"
-                    f" JOIN kept.institution i ON i.id = {table}.institution_id"
-                    f" WHERE judged.failed_{group} & {1 << bit}::BIGINT <> 0"
-                ).fetchall()
+            failing = (
+                f"SELECT i.code, source_key{TWIN if rule.word.endswith(':double') else ''}"
+                f" FROM judged JOIN {table} AS t USING (id) JOIN kept.institution i ON i.id = t.institution_id"
+                f" WHERE judged.failed_{group} & {1 << bit}::BIGINT <> 0"
             )
+            for code, key, *twins in session.execute(failing.replace("TABLE", table)).fetchall():
+                entered = {(code, one) for one in (key, *twins)} & planted.get((word, "double-entry."), set())
+                found[word, rule.word].add(min(entered, default=(code, key)))
     for word, rule, code, key in session.execute(
         "SELECT data_set, unnest(words), i.code, source_key FROM refused"
         " JOIN kept.institution i ON i.id = refused.institution_id"
@@ -224,6 +234,8 @@ def _rules_for(data_set: str, kind: str, column: str) -> list[str]:
         from kangqiao.quality.catalogue import rules_of
 
         return [rule.word for rule in rules_of(data_set) if rule.word.endswith(":double")]
+    if kind == "wrong-total":
+        return ["total:sum-differs" if data_set == "charge" else f"{column}:adds-up"]
     if kind == "wrong-unit" and data_set == "lab-result":
         return [f"{column}:not-alive"]
     return [RULE_OF.get(kind) or RULE_OF_COLUMN[kind].format(column=column)]

@@ -188,8 +188,8 @@ class Once(StoredRule):
             names += [field.name, *(name for name, _ in field.companions())]
         digest = "hash(" + ", ".join(f'"{name}"' for name in names) + ")"
         repeated = (
-            f"SELECT digest, min(id) AS first FROM (SELECT {digest} AS digest, id FROM {data_set.table()}"
-            " WHERE NOT voided) GROUP BY digest HAVING count(*) > 1"
+            f"SELECT digest, min_by(id, source_key) AS first FROM (SELECT {digest} AS digest, id, source_key"
+            f" FROM {data_set.table()} WHERE NOT voided) GROUP BY digest HAVING count(*) > 1"
         )
         of_row = "hash(" + ", ".join(f't."{name}"' for name in names) + ")"
         return Compiled(
@@ -305,13 +305,15 @@ class NamedRight(StoredRule):
 
 @dataclass(frozen=True)
 class Agrees(StoredRule):
-    """What does not change about a person is said alike by everyone who registered the resident.
+    """What does not change about a person is said alike wherever the resident is known.
 
-    A row is found wanting when it is outvoted: more of the resident's rows agree with each other than with it. Two rows
-    that differ say nothing about which of them is wrong.
+    ``others`` are the data sets that have a column of this name, the rule's own among them. A row is found wanting when
+    it is outvoted: more of the resident's rows agree with each other than with it. Two rows that differ say nothing
+    about which of them is wrong.
     """
 
     field: Any
+    others: tuple[str, ...]
     message: str
     word: str = "outvoted"
     dimension: Dimension = Dimension.CONSISTENCY
@@ -319,9 +321,14 @@ class Agrees(StoredRule):
 
     def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
         column = f'"{self.field.name}"'
+        rows = " UNION ALL ".join(
+            f"SELECT patient_id, {column} AS said FROM {data_sets()[word].table()}"
+            f" WHERE NOT voided AND {column} IS NOT NULL"
+            for word in self.others
+        )
         said = (
-            f"SELECT resident_id, {column} AS said, count(*) AS votes FROM {data_set.table()} AS said"
-            f" JOIN patient ON patient.id = said.patient_id WHERE NOT voided AND {column} IS NOT NULL GROUP BY ALL"
+            f"SELECT resident_id, said, count(*) AS votes FROM ({rows}) AS rows"
+            " JOIN patient ON patient.id = rows.patient_id GROUP BY ALL"
         )
         join = (
             f"LEFT JOIN (SELECT resident_id, max_by(said, votes) AS said, max(votes) AS votes, sum(votes) AS heard"
@@ -398,9 +405,9 @@ def sums(total: Any, *, part: str, by: str, amount: str, message: str) -> Stored
     return Sums(total, part, by, amount, message)
 
 
-def agrees(field: Any) -> StoredRule:
-    """Everyone who registered the resident says the same."""
-    return Agrees(field, f"“{field.title}”与本人在其他机构的登记不一致")
+def agrees(field: Any, *others: str) -> StoredRule:
+    """All rows of these data sets (by word) about a resident say the same in the column of this name."""
+    return Agrees(field, others, f"“{field.title}”与本人在其他机构的登记不一致")
 
 
 def own_name(field: Any) -> StoredRule:

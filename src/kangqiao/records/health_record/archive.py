@@ -4,6 +4,7 @@ from kangqiao.standards.conditions import Rule, among, every, missing, not_befor
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Codes, Date, Moment, Text
 from kangqiao.standards.panels import table
+from kangqiao.standards.quality import agrees
 
 
 class ArchiveCover(Record):
@@ -63,6 +64,10 @@ class ArchiveCover(Record):
             "档案已终止的，“档案终止日期”应填写",
             severity="warning",
         ),
+    ]
+    stored = [
+        agrees(abo, "patient-registration", "archive-cover"),
+        agrees(rh, "patient-registration", "archive-cover"),
     ]
     headline = "档案 {archive_number} 既往疾病：{diseases}"
     panel = table(built, archive_number, status, diseases, drug_allergies, doctor)

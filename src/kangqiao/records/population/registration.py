@@ -24,14 +24,14 @@ class PatientRegistration(Record):
     archive_number = Text("城乡居民健康档案编号", "DE01.00.009.00", max_length=17)
     name = Text("姓名", "DE02.01.039.00", required=True, max_length=50)
     sex = Coded("性别代码", "DE02.01.040.00", values="GBT2261.1", required=True)
-    birth_date = Date("出生日期", "DE02.01.005.01")
+    birth_date = Date("出生日期", "DE02.01.005.01", expected=True)
     nationality = Coded("国籍代码", "DE02.01.015.00", values="GBT2659")
     ethnicity = Coded("民族代码", "DE02.01.025.00", values="GBT3304")
     marital = Coded("婚姻状况代码", "DE02.01.018.00", values="GBT2261.2")
     education = Coded("学历代码", "DE02.01.041.00", values="GBT4658")
     occupation = Coded("职业类别代码", "DE02.01.052.00", values="GBT2261.4")
     employer = Text("工作单位名称", "DE02.01.004.00", max_length=70)
-    phone = Text("患者电话号码", "DE02.01.010.00", max_length=20)
+    phone = Text("患者电话号码", "DE02.01.010.00", max_length=20, expected=True)
     division = Coded("现住址行政区划代码", values="division", note="统计用区划代码，12 位，尽量填到村（居）")
     province = Text("现住址-省（自治区、直辖市）", "DE02.01.009.01", max_length=70)
     city = Text("现住址-市（地区、州）", "DE02.01.009.02", max_length=70)
@@ -60,14 +60,13 @@ class PatientRegistration(Record):
             "没有身份证件号码的患者只能单独建档，核对身份后才能与其他机构的记录合并",
             severity="warning",
         ),
-        Rule("no-birth-date", birth_date, missing(birth_date), "“出生日期”应填写", severity="warning"),
     ]
     stored = [
         *document_rules(document_type, document_number, birth_date=birth_date, sex=sex),
         own_name(name),
-        agrees(name),
-        agrees(abo),
-        agrees(rh),
+        agrees(name, "patient-registration"),
+        agrees(abo, "patient-registration", "archive-cover"),
+        agrees(rh, "patient-registration", "archive-cover"),
     ]
     headline = "{name} {sex} {birth_date}"
     panel = table(document_type, document_number, phone, township, village, insurance, registered_at)
