@@ -37,6 +37,7 @@ def registration(number="P1", **changes):
         "name": "岩香",
         "sex": "1",
         "birth_date": "1949-12-31",
+        "phone": "13500000000",
         "registered_at": "2026-01-02 08:00:00",
     }
     return row | changes

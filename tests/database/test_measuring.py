@@ -114,7 +114,7 @@ def lab_result(key="L1", **changes):
     return row | changes
 
 
-PATIENT = registration(sex="2", phone="13500000000", abo="1", rh="2")
+PATIENT = registration(sex="2", abo="1", rh="2")
 
 
 def test_sound_rows_fail_no_rule(send, measured):
