@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from django.db import IntegrityError, connections, transaction
+from django.test import Client
 from django.utils import timezone
 
 from kangqiao.infra.files import FileStore
@@ -27,9 +28,10 @@ from kangqiao.quality.issue_services import (
 from kangqiao.quality.issues import Issue, IssueState, IssueStep, Level
 from kangqiao.quality.models import Measure
 from kangqiao.registry.models import Institution
+from kangqiao.standards.conditions import CITY_TIME
 from kangqiao.trust.actors import Actor, ActorKind, system_actor
 from kangqiao.trust.errors import NotPermitted
-from kangqiao.trust.models import AuditEntry
+from kangqiao.trust.models import Account, AuditEntry
 from kangqiao.trust.permissions import Role
 from kangqiao.trust.services import account_actor, create_account
 from parcels import CLINIC, STRANGER, register_institutions, registration, vital_signs, write_parcel
@@ -319,6 +321,27 @@ def test_another_institutions_issue_does_not_exist_for_a_clerk(february_measured
     assert list(find_issues(actor=clerk, wanted=IssueFilter())) == []
 
 
+def test_who_reports_for_a_clinic_answers_for_it_and_the_clinic_for_itself_only(february_measured, manager, clerk):
+    clinic = Institution.objects.get(code=CLINIC)
+    of_clinic, of_hospital = opened(TOO_HOT, clinic, manager), opened(TOO_HOT, february_measured, manager)
+    village = person("village", Role.SENDER, clinic.id)
+    with pytest.raises(Issue.DoesNotExist):
+        answer(issue_id=of_hospital.id, text="已重报", actor=village)
+    assign(issue_id=of_clinic.id, assignee_id=clerk.id, actor=manager)
+    answer(issue_id=of_clinic.id, text="已代为重报", actor=clerk)
+    assert Issue.objects.get(id=of_clinic.id).state == IssueState.ANSWERED
+
+
+def test_a_clerk_is_told_of_rows_whose_correction_cannot_be_recognised(send, measure, hospital, manager, clerk):
+    send([*with_errors(), vital_signs(None), vital_signs(None, systolic="129")], number="1")
+    measure()
+    issue = opened("vital-signs.source_key:required", hospital, manager)
+    browser = Client()
+    browser.force_login(Account.objects.get(id=clerk.id))
+    page = browser.get(f"/quality/issues/{issue.id}").content.decode()
+    assert "其中 2 行没有业务主键" in page
+
+
 def test_opening_again_opens_nothing(february_measured, manager):
     assert len(open_issues_for(wanted=february(), actor=manager)) == 4
     assert open_issues_for(wanted=february(), actor=manager) == []
@@ -447,6 +470,15 @@ def test_what_waits_is_counted_for_each_side(february_measured, manager, clerk):
     assert count_states(actor=manager, wanted=IssueFilter()) == {"open": 3, "answered": 1}
     late = find_issues(actor=manager, wanted=IssueFilter(state="going-on", overdue_on=today))
     assert late.count() == 3
+
+
+def test_the_job_raises_by_the_day_in_the_city(february_measured, manager):
+    issue = opened(UNREADABLE, february_measured, manager)
+    midnight = dt.datetime.combine(issue.due_on + dt.timedelta(days=1), dt.time(), CITY_TIME)
+    jobs.escalate(int(midnight.timestamp()) - 60)
+    assert Issue.objects.get(id=issue.id).level == Level.INSTITUTION
+    jobs.escalate(int(midnight.timestamp()) + 60)
+    assert Issue.objects.get(id=issue.id).level == Level.COUNTY
 
 
 # -- the database has the last word ----------------------------------------------------------------------------------

@@ -153,6 +153,7 @@ def issue(request: HttpRequest, issue_id: UUID) -> HttpResponse:
         "advice": advice_on(rule) if rule else "",
         "days": _failed_days(shown) if rule and rule.stage is Stage.SERIES else [],
         "batches": batches_to_correct(issue=shown, actor=actor),
+        "keyless": sum(not (row["record_id"] or row["source_key"]) for row in shown.examples),
         "steps": shown_steps(shown.steps.order_by("-id")),  # type: ignore[attr-defined]
         "may_see_rows": bool(shown.examples) and actor.may(Permission.QUALITY_ROWS),
         "may_submit": actor.may(Permission.BATCH_SUBMIT),
