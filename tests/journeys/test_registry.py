@@ -111,7 +111,7 @@ def test_divisions_are_walked_from_the_city_to_a_renamed_township_and_found_by_c
 def test_an_import_is_not_for_everybody(page: Page):
     arrive(page, "regulator")
     page.goto("/registry/imports/new")
-    expect(page.get_by_text("您的角色没有“导入机构、科室和人员”的权限")).to_be_visible()
+    expect(page.get_by_text("您的角色没有“导入机构、科室、人员和术语”的权限")).to_be_visible()
 
 
 def fill(template: Path, target: Path, *, ownership: str) -> None:
