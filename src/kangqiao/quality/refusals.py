@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -55,7 +56,8 @@ def _read(session: duckdb.DuckDBPyConnection, part: Part, path: Path) -> int:
     data_set = data_sets()[part.data_set]
     words = ", ".join(f"{_text(f'{rule.column}|{rule.title}')}: '{rule.word}'" for rule in _gate_rules(part.data_set))
     links = ", ".join(f"'{name}': \"{name}\"" for name in _links(data_set))
-    period_end = dt.date.fromisoformat(part.batch.manifest["period"]["to"])
+    listed: dict[str, Any] = part.batch.manifest or {}
+    period_end = dt.date.fromisoformat(listed["period"]["to"])
     day = f"coalesce({_day(data_set)}, DATE '{period_end}')"
     session.execute("BEGIN")
     (count,) = session.execute(

@@ -110,7 +110,7 @@ def _know_batches(lake: Lake) -> None:
     periods: list[tuple[str, str | None]] = []
     batches = Batch.objects.exclude(manifest=None).exclude(receipt=None).order_by("received_at")
     for batch_id, sender, manifest in batches.values_list("id", "sender_id", "manifest"):
-        periods.append((str(batch_id), manifest["period"]["from"] if sender in seen else None))
+        periods.append((str(batch_id), manifest["period"]["from"] if manifest and sender in seen else None))
         seen.add(sender)
     if periods:
         ids, starts = zip(*periods, strict=True)
@@ -179,9 +179,9 @@ KEYS: dict[type[models.Model], tuple[str, ...]] = {
     Standing: ("institution_id", "data_set", "dimension", "month"),
     Measure: ("institution_id", "data_set", "rule", "month"),
     FailedDay: ("institution_id", "data_set", "rule", "day"),
-    Example: ("institution_id", "data_set", "rule", "day", "record_id", "batch_id", "row_number", "source_key"),
+    Example: ("institution_id", "data_set", "rule", "day"),
 }
-"""What the measurement fills, and what tells its rows apart."""
+"""What a measurement fills, and the columns that are never missing, by which its rows are compared quickly."""
 
 
 def _store(lake: Lake) -> tuple[int, int]:
@@ -197,14 +197,15 @@ def _store(lake: Lake) -> tuple[int, int]:
 def _replace(lake: Lake, model: type[models.Model]) -> None:
     table = model._meta.db_table
     source = "failed_day" if model is FailedDay else model.__name__.lower()
-    columns = [field.column for field in model._meta.local_fields if not field.primary_key]
-    listed, arriving = sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(f"arriving_{table}")
-    same = sql.SQL(" AND ").join(
-        sql.SQL("a.{0} IS NOT DISTINCT FROM t.{0}" if column not in KEYS[model][:4] else "a.{0} = t.{0}").format(
-            sql.Identifier(column)
-        )
-        for column in columns
-    )
+    columns = [str(field.column) for field in model._meta.local_fields if not field.primary_key]
+    identifiers = [sql.Identifier(column) for column in columns]
+    listed, arriving = sql.SQL(", ").join(identifiers), sql.Identifier(f"arriving_{table}")
+    equal, alike = sql.SQL("a.{0} = t.{0}"), sql.SQL("a.{0} IS NOT DISTINCT FROM t.{0}")
+    pairs = [
+        (equal if column in KEYS[model] else alike).format(identifier)
+        for column, identifier in zip(columns, identifiers, strict=True)
+    ]
+    same = sql.SQL(" AND ").join(pairs)
     parts = {"table": sql.Identifier(table), "arriving": arriving, "columns": listed, "same": same}
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {arriving} (LIKE {table}) ON COMMIT DROP").format(**parts))

@@ -114,11 +114,11 @@ class Count(NamedTuple):
 
 @functools.cache
 def heads() -> dict[str, type[Record]]:
-    """Return the data sets that stand on the timeline by their word: those that are not a detail of another."""
+    """Return the data sets that stand on the timeline by their word: in the record, and not a detail of another."""
     return {
         word: data_set
         for word, data_set in data_sets().items()
-        if issubclass(data_set, Record) and data_set.part_of() is None
+        if issubclass(data_set, Record) and data_set.in_record and data_set.part_of() is None
     }
 
 

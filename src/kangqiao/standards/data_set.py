@@ -20,6 +20,7 @@ Class attributes
     rules      relations between fields (``standards.conditions``)
     stored     relations to other rows and to the patient (``standards.quality``)
     steady     its rows come every day, so that their number says something (weekend gaps, sudden drops)
+    in_record  a resident's record shows its rows; what other departments know is not for every doctor's eyes
     headline   one line that sums a row up, ``{column}`` filled with its value (codes by name)
     panel      how a person's rows are shown together (``standards.panels``)
     fhir       which FHIR resources become rows of it (``standards.fhir``)
@@ -87,6 +88,7 @@ class DataSet(models.Model):
     rules: ClassVar[Sequence[Rule]] = ()
     stored: ClassVar[Sequence[StoredRule]] = ()
     steady: ClassVar[bool] = False
+    in_record: ClassVar[bool] = True
     headline: ClassVar[str] = ""
     panel: ClassVar[Any] = None
     fhir: ClassVar[Any] = None

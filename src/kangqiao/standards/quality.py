@@ -30,7 +30,7 @@ from kangqiao.standards.value_sets import ValueSet
 class Dimension(StrEnum):
     """What a rule measures; ``title`` is its Chinese name."""
 
-    title: str
+    title: str  # type: ignore[assignment]
 
     COMPLETENESS = "completeness", "完整性"
     VALIDITY = "validity", "规范性"

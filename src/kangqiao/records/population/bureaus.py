@@ -47,6 +47,7 @@ class MarriageRegistration(Record):
             "结婚登记时，“登记前婚姻状况代码”不应为已婚",
         ),
     ]
+    in_record = False
     headline = "{kind} 对方 {spouse_name} {certificate}"
     panel = table(registered, kind, spouse_name, certificate, office)
 
@@ -78,6 +79,7 @@ class LowIncomeSupport(Record):
         not_less(household_size, supported_members),
         Rule("stopped", state, every(present(until), among(state, "1")), "填写了“停止享受日期”时不应为享受中"),
     ]
+    in_record = False
     headline = "{kind} 家庭 {household_size} 人 每月 {monthly} 元 {state}"
     panel = table(since, kind, certificate, supported_members, monthly, state, until)
 
@@ -111,6 +113,7 @@ class Cremation(Record):
             severity="warning",
         ),
     ]
+    in_record = False
     headline = "{funeral_home} 骨灰 {ashes}"
     panel = table(cremated, died, funeral_home, ashes, number)
 
@@ -178,6 +181,7 @@ class SocialSecurityCard(Record):
 
     occurred = at(issued)
     rules = [not_before(expires, issued), not_before(changed, issued)]
+    in_record = False
     headline = "卡号 {number} {form} {state}"
     panel = table(issued, number, form, bank, state, changed)
 
@@ -221,6 +225,7 @@ class MonitoredHousehold(Record):
             severity="warning",
         ),
     ]
+    in_record = False
     headline = "{kind} {risks} {state}"
     panel = table(identified, kind, risks, income, measures, state, cleared)
 

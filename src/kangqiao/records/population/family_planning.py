@@ -199,6 +199,7 @@ class SpecialSupport(Record):
             severity="warning",
         ),
     ]
+    in_record = False
     headline = "{kind} 每月 {monthly} 元 {state}"
     panel = table(since, kind, monthly, state, until, stop_reason)
 

@@ -109,6 +109,7 @@ class HukouRegistration(Record):
         ),
         Rule("no-household", household, missing(household), "“户业务主键”应填写", severity="warning"),
     ]
+    in_record = False
     headline = "{kind} {address} {state} {end_reason}"
     panel = table(changed, kind, address, registered, reason, state, cancelled, end_reason)
 
