@@ -29,6 +29,8 @@ import openpyxl
 import python_calamine
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
 
 from kangqiao.formats.archives import Limits, Meter, UnreadableArchive
 
@@ -301,22 +303,54 @@ _LONGEST = 32_767
 _SPECIAL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A sheet for people: a line of heads, rows, notes below. Numbers stay numbers, None is an empty cell."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    notes: Sequence[str] = ()
+
+
 def table_workbook(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], notes: Sequence[str] = ()) -> bytes:
     """Return a workbook of one sheet: a line of heads that stays in sight, the rows, then notes below the table.
 
     Numbers stay numbers and None an empty cell; a text is never taken for a formula. For tables that people read.
     """
+    return tables_workbook([Table(title, heads, list(rows), notes)])
+
+
+def tables_workbook(tables: Sequence[Table]) -> bytes:
+    """Return a workbook with a sheet for each table, set up to be printed on A4 with the heads on every page."""
     book = openpyxl.Workbook()
-    sheet = book.active
-    sheet.title = re.sub(r"[\\/*?:\[\]]", " ", title)[:31]
-    for cells in (heads, *rows, *([[]] if notes else []), *([note] for note in notes)):
-        sheet.append(list(cells))
-    for cell in (cell for line in sheet.iter_rows() for cell in line if isinstance(cell.value, str)):
-        cell.data_type = "s"
-    for column, head in enumerate(heads, 1):
-        sheet.cell(1, column).font = Font(bold=True)
-        sheet.column_dimensions[get_column_letter(column)].width = max(10, min(44, 2 * len(head) + 4))
-    sheet.freeze_panes = "B2"
+    book.remove(book.active)
+    for table in tables:
+        sheet = book.create_sheet(re.sub(r"[\\/*?:\[\]]", " ", table.title)[:31])
+        _write_table(sheet, table)
+        _set_up_print(sheet)
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
+
+
+def _write_table(sheet: Worksheet, table: Table) -> None:
+    noted = [*([[]] if table.notes else []), *([note] for note in table.notes)]
+    for cells in (table.heads, *table.rows, *noted):
+        sheet.append(list(cells))
+    for cell in (cell for line in sheet.iter_rows() for cell in line if isinstance(cell.value, str)):
+        cell.data_type = "s"
+    for column, head in enumerate(table.heads, 1):
+        sheet.cell(1, column).font = Font(bold=True)
+        longest = max((len(str(row[column - 1] or "")) for row in table.rows if len(row) >= column), default=0)
+        sheet.column_dimensions[get_column_letter(column)].width = max(10, min(44, 2 * max(len(head), longest) + 4))
+    sheet.freeze_panes = "B2"
+
+
+def _set_up_print(sheet: Worksheet) -> None:
+    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+    sheet.page_setup.orientation = sheet.ORIENTATION_LANDSCAPE
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.print_title_rows = "1:1"
+    sheet.oddFooter.center.text = "&A　第 &P 页，共 &N 页"
