@@ -1,8 +1,10 @@
-"""`kangqiao quality`: measure now, list the rules."""
+"""`kangqiao quality`: measure now, list the rules, write reports."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,7 +13,10 @@ from rich.table import Table
 
 from kangqiao.wiring.ready import ready
 
-quality = typer.Typer(no_args_is_help=True, help="数据质量：立即测量、列出规则")
+if TYPE_CHECKING:
+    from kangqiao.quality.places import Ground, Place
+
+quality = typer.Typer(no_args_is_help=True, help="数据质量：立即测量、列出规则、生成月报")
 console = Console()
 
 
@@ -50,3 +55,66 @@ def rules(data_set: Annotated[str, typer.Argument(help="数据集代号，如 la
         for rule in rules_of(data_set):
             table.add_row(rule.word, rule.dimension.title, rule.title, "错误" if rule.severity == "error" else "提示")
         console.print(table)
+
+
+@quality.command(help="生成数据质量月报（PDF 和 Excel）：一家机构的、一个县区及其机构的，或全市的")
+def report(
+    month: Annotated[str, typer.Option(help="月份，如 2026-10")],
+    output: Annotated[Path, typer.Option(help="放报告的文件夹，没有会新建")],
+    institution: Annotated[str, typer.Option(help="机构代码")] = "",
+    county: Annotated[str, typer.Option(help="县区代码，如 530902")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="全市、各县区和全部机构")] = False,
+) -> None:
+    with ready(report=lambda text: typer.echo(text, err=True)):
+        from kangqiao.formats.typesetting import FontsMissing
+        from kangqiao.quality.board import Look
+        from kangqiao.quality.errors import QualityError
+        from kangqiao.quality.places import ground_of
+        from kangqiao.quality.reports.services import file_name, make_both
+        from kangqiao.trust.actors import system_actor
+
+        actor = system_actor("command line")
+        ground = ground_of(actor)
+        first_day = _first_day(month)
+        looks = [Look(ground, place, first_day) for place in _places(ground, institution, county, everything)]
+        output.mkdir(parents=True, exist_ok=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        try:
+            with Progress(*columns, console=Console(stderr=True)) as bar:
+                for look in bar.track(looks, description="生成月报"):
+                    for form, content in make_both(look=look, actor=actor).items():
+                        (output / file_name(look, form)).write_bytes(content)
+        except (QualityError, FontsMissing) as error:
+            raise _refused(str(error)) from error
+    console.print(f"✓ {len(looks)} 份月报（PDF 和 Excel）在 {output}")
+
+
+def _first_day(month: str) -> dt.date:
+    try:
+        return dt.datetime.strptime(month, "%Y-%m").date()
+    except ValueError:
+        raise _refused(f"月份写作 2026-10，而不是 {month}") from None
+
+
+def _places(ground: Ground, institution: str, county: str, everything: bool) -> list[Place]:
+    """Return what reports are asked for; a county's and the city's are followed by those of the institutions."""
+    from kangqiao.quality.places import CITY, Kind, Place
+
+    if sum((bool(institution), bool(county), everything)) != 1:
+        raise _refused("请给出 --institution、--county、--all 中的一个")
+    if institution:
+        found = [seat for seat in ground.seats.values() if seat.code == institution]
+        if not found:
+            raise _refused(f"没有代码为 {institution} 的机构")
+        return [Place(Kind.INSTITUTION, str(found[0].id))]
+    if county and county not in ground.counties:
+        known = "、".join(f"{code} {name}" for code, name in ground.counties.items())
+        raise _refused(f"没有县区 {county}；有机构的是：{known}")
+    counties = [Place(Kind.COUNTY, code) for code in ([county] if county else ground.counties)]
+    seats = ground.within(counties[0] if county else CITY)
+    return [*([] if county else [CITY]), *counties, *(Place(Kind.INSTITUTION, str(seat.id)) for seat in seats)]
+
+
+def _refused(text: str) -> typer.Exit:
+    console.print(f"✗ {text}", style="red")
+    return typer.Exit(1)

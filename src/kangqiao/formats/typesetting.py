@@ -31,8 +31,7 @@ def typeset(template: Path, data: Mapping[str, Any], *, at: dt.datetime) -> byte
 
     ``at`` is the moment the document says it was made. Raises :class:`FontsMissing`.
     """
-    if not all((FONTS / name).is_file() for name in FILES):
-        raise FontsMissing
+    require_fonts()
     document = typst.compile(
         str(template),
         root=str(template.parent),
@@ -44,3 +43,9 @@ def typeset(template: Path, data: Mapping[str, Any], *, at: dt.datetime) -> byte
     )
     assert isinstance(document, bytes)
     return document
+
+
+def require_fonts() -> None:
+    """Raise :class:`FontsMissing` unless all fonts are there."""
+    if not all((FONTS / name).is_file() for name in FILES):
+        raise FontsMissing

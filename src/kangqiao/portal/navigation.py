@@ -87,6 +87,14 @@ DESTINATIONS: tuple[Destination, ...] = (
         Permission.QUALITY_READ,
     ),
     Destination(
+        "数据质量",
+        "质量月报",
+        "每家机构、县区和全市的月度报告，PDF 和 Excel",
+        "printer",
+        "quality:reports",
+        Permission.QUALITY_READ,
+    ),
+    Destination(
         "机构与区划",
         "机构目录",
         "医疗卫生机构及其科室、人员，从 Excel 导入",
