@@ -190,6 +190,13 @@ def test_what_is_corrected_disappears_from_the_counts(send, measured):
     assert sum(Volume.objects.filter(data_set="vital-signs").values_list("rows", "refused")[0]) == 2
 
 
+def test_a_refused_row_without_a_key_stands_until_the_next_batch_is_taken(send, measured):
+    send("1", patient_registration=[PATIENT], vital_signs=[vital_signs(), vital_signs("")])
+    assert measured() == {"vital-signs.source_key:required": 1}
+    send("2", vital_signs=[vital_signs("V2", revised_at="2026-02-20 08:00:00", measured="2026-02-20 08:00:00")])
+    assert measured() == {}
+
+
 def test_rows_formed_before_the_period_are_late_but_a_first_delivery_never_is(send, measured):
     send("1", patient_registration=[PATIENT], vital_signs=[vital_signs(revised_at="2025-01-01 08:00:00")])
     assert measured() == {}

@@ -1,7 +1,8 @@
 """Refused rows as quality sees them: brought into the lake from where intake keeps them, and counted while they stand.
 
 A refused row is settled when a later batch brings a row with its key that is accepted; of a row that was refused
-several times the last refusal counts. What institutions correct therefore disappears from the counts by itself.
+several times the last refusal counts. A row without a key can not be recognised when it comes again: it is settled by
+the institution's next batch of the data set that is taken. What is corrected disappears from the counts by itself.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def count(session: duckdb.DuckDBPyConnection, word: str) -> None:
     session.execute(
         f"""CREATE OR REPLACE TEMPORARY TABLE standing_refusal AS
             SELECT r.* FROM refused r LEFT JOIN {table} t USING (institution_id, source_key)
-            WHERE r.data_set = '{word}' AND (t.batch_id IS NULL OR t.batch_id <= r.batch_id)
+                LEFT JOIN (SELECT institution_id, max(batch_id) AS batch_id FROM {table} GROUP BY ALL) newest
+                    ON newest.institution_id = r.institution_id AND r.source_key IS NULL
+            WHERE r.data_set = '{word}' AND coalesce(t.batch_id, newest.batch_id, r.batch_id) <= r.batch_id
             QUALIFY r.source_key IS NULL OR row_number() OVER (
                 PARTITION BY r.institution_id, r.source_key ORDER BY r.batch_id DESC, r.row_number DESC) = 1"""
     )
