@@ -24,6 +24,7 @@ from kangqiao.quality.models import Example, Measure, Measurement, Standing, Vol
 from kangqiao.quality.places import CITY, Kind, Place, ground_of
 from kangqiao.quality.queries import By
 from kangqiao.quality.reports import services
+from kangqiao.quality.reports.figures import KEYS_OF_RULE
 from kangqiao.quality.reports.services import Form, NotMeasured, TooMany, file_name, make_archive, make_report
 from kangqiao.registry.models import Institution
 from kangqiao.standards.quality import Dimension
@@ -285,6 +286,18 @@ def test_without_that_permission_a_report_has_no_keys(failing, hospital):
     book = openpyxl.load_workbook(io.BytesIO(client.get(_url(place_of(hospital), "report.xlsx")).content))
     assert "V-0815" not in str([list(sheet.values) for sheet in book])
     assert not AuditEntry.objects.filter(action=Action.QUALITY_ROWS_READ).exists()
+
+
+def test_of_every_rule_the_newest_rows_are_told(measured, hospital):
+    common = {"institution_id": hospital.id, "data_set": VITAL, "batch_id": uuid7()}
+    for number in range(1, 29):
+        Example.objects.create(
+            **common, rule=LATE, day=OCTOBER.replace(day=number), row_number=number, source_key=f"第{number}行"
+        )
+    Example.objects.create(**common, rule=LATE, day=SEPTEMBER, row_number=99, source_key="上月的行")
+    keys = column(workbook(place_of(hospital))["不合格行示例"], "业务主键")
+    expected = [f"第{number}行" for number in range(28, 28 - KEYS_OF_RULE, -1)]
+    assert [key for key in keys if key] == expected
 
 
 def test_no_report_shows_an_identity_number(failing, hospital):

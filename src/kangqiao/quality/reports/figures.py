@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from kangqiao.quality import board, queries
@@ -243,17 +245,18 @@ def _below(look: Look) -> list[ScoreLine]:
 def _keys(look: Look, rules: Sequence[CountLine]) -> list[FailingKey]:
     """Return rows of the month that fail rules, the newest of each rule."""
     by_key = {line.key: line.rule for line in rules}
+    newest = [F("day").desc(), F("institution_id").asc(), F("row_number").asc(), F("id").asc()]
     found = Example.objects.filter(
         institution_id__in=[seat.id for seat in look.seats], day__range=(look.period.first, look.period.last)
-    ).order_by("-day", "institution_id", "row_number", "id")
-    of_rule: dict[str, list[Example]] = {key: [] for key in by_key}
-    for each in found.iterator():
-        kept = of_rule.get(f"{each.data_set}.{each.rule}")
-        if kept is not None and len(kept) < KEYS_OF_RULE:
-            kept.append(each)
-    kept_rows = [each for rows in of_rule.values() for each in rows][:MOST_KEYS]
-    stored = _stored_keys(kept_rows)
-    return [_failing_key(each, look, by_key, stored) for each in kept_rows]
+    )
+    of_rule = Window(RowNumber(), partition_by=[F("data_set"), F("rule")], order_by=newest)
+    first = found.annotate(nth=of_rule).filter(nth__lte=KEYS_OF_RULE)
+    kept = [each for each in first.order_by(*newest) if f"{each.data_set}.{each.rule}" in by_key]
+    place = {key: at for at, key in enumerate(by_key)}
+    kept.sort(key=lambda each: place[f"{each.data_set}.{each.rule}"])
+    kept = kept[:MOST_KEYS]
+    stored = _stored_keys(kept)
+    return [_failing_key(each, look, by_key, stored) for each in kept]
 
 
 def _stored_keys(examples: Iterable[Example]) -> dict[Any, str]:

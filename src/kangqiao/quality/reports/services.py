@@ -16,7 +16,7 @@ from django.db import transaction
 from kangqiao.formats.typesetting import require_fonts
 from kangqiao.quality.board import Look
 from kangqiao.quality.errors import QualityError
-from kangqiao.quality.places import Ground, Kind, Place
+from kangqiao.quality.places import Ground, Kind, Place, ground_of
 from kangqiao.quality.reports.document import pdf_of
 from kangqiao.quality.reports.figures import Figures, figures_of
 from kangqiao.quality.reports.workbook import workbook_of
@@ -85,16 +85,10 @@ def make_archive(*, ground: Ground, place: Place, month: dt.date, actor: Actor) 
     actor.require(Permission.QUALITY_READ)
     _measured(ground)
     require_fonts()
-    looks = looks_within(ground, place, month)
-    if len(looks) > MOST_IN_ARCHIVE:
-        raise TooMany(len(looks))
-    return _pieces(looks, actor)
-
-
-def looks_within(ground: Ground, place: Place, month: dt.date) -> list[Look]:
-    """Return a look at each institution of a place, by code."""
     seats = sorted(ground.within(place), key=lambda seat: seat.code)
-    return [Look(ground, Place(Kind.INSTITUTION, str(seat.id)), month) for seat in seats]
+    if len(seats) > MOST_IN_ARCHIVE:
+        raise TooMany(len(seats))
+    return _pieces([Place(Kind.INSTITUTION, str(seat.id)) for seat in seats], month, actor)
 
 
 def file_name(look: Look, form: Form | None = None) -> str:
@@ -104,10 +98,11 @@ def file_name(look: Look, form: Form | None = None) -> str:
     return re.sub(r'[\s\\/:*?"<>|]+', "_", name) + (f".{form}" if form else "")
 
 
-def _pieces(looks: Sequence[Look], actor: Actor) -> Iterator[bytes]:
+def _pieces(places: Sequence[Place], month: dt.date, actor: Actor) -> Iterator[bytes]:
     outlet = _Outlet()
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED) as archive:  # both forms are compressed in themselves
-        for look in looks:
+        for place in places:
+            look = Look(ground_of(actor), place, month)  # anew: minutes may pass, and a measurement
             for form, content in make_both(look=look, actor=actor).items():
                 archive.writestr(file_name(look, form), content)
             yield outlet.taken()
