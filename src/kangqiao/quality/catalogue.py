@@ -167,7 +167,9 @@ class _InItsPeriod(StoredRule):
 
     def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
         join = f"LEFT JOIN batch AS {alias} ON {alias}.id = t.batch_id"
-        return Compiled((join,), f"{alias}.period_start IS NOT NULL", f"t.revised_at::DATE < {alias}.period_start")
+        return Compiled(
+            (join,), f"{alias}.id IS NOT NULL", f"coalesce(t.revised_at::DATE < {alias}.period_start, FALSE)"
+        )
 
 
 def _late(word: str) -> QualityRule:

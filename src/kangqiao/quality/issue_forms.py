@@ -12,7 +12,7 @@ from django.utils import timezone
 from kangqiao.quality.issue_queries import IssueFilter, Thresholds, clerks_of, visible_issues
 from kangqiao.quality.issue_services import LONGEST
 from kangqiao.quality.issues import Issue, IssueState
-from kangqiao.quality.queries import measured_months
+from kangqiao.quality.queries import measured_months, usual_month
 from kangqiao.registry.models import Division, Institution
 from kangqiao.registry.queries import divisions_on, scope_of
 from kangqiao.standards.quality import Dimension
@@ -106,6 +106,8 @@ class Opening(forms.Form):
         fields: dict[str, Any] = self.fields
         months = measured_months(until=timezone.localdate(), count=MONTHS)
         fields["month"].choices = [(f"{each:%Y-%m}", f"{each:%Y-%m}") for each in months]
+        if usual := usual_month(months):
+            fields["month"].initial = f"{usual:%Y-%m}"
         fields["county"].choices = [("", "全部县区"), *county_choices()]
 
     def wanted(self) -> Thresholds:

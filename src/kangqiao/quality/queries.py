@@ -95,6 +95,23 @@ def measured_months(*, until: dt.date, count: int) -> list[dt.date]:
         return [month for (month,) in cursor.fetchall()]
 
 
+def usual_month(months: Sequence[dt.date]) -> dt.date | None:
+    """Return the month to begin with, of some, newest first: the newest with a fair share of its neighbours' rows.
+
+    A month that has just begun, or of which nothing but a straggler was sent, says little.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS_OF_MONTHS, {"months": list(months[:NEIGHBOURS])})
+        rows = dict(cursor.fetchall())
+    fair = [month for month in months if rows.get(month, 0) >= max(rows.values()) * FAIR_SHARE] if rows else months
+    return next(iter(fair), None)
+
+
+NEIGHBOURS, FAIR_SHARE = 3, 0.2
+_ROWS_OF_MONTHS = f"""
+    SELECT month, sum(assessed) FROM quality_standing
+    WHERE month = ANY(%(months)s) AND dimension = '{Dimension.VALIDITY}' GROUP BY month"""
+
 _MONTHS = """
     WITH RECURSIVE found (month, place) AS (
         SELECT max(month), 1 FROM quality_standing WHERE month <= %(until)s

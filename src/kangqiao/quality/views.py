@@ -74,7 +74,8 @@ def on_its_ground(view: View) -> View:
         except NoSuchPlace as error:
             raise Http404("没有这个地方") from error
         months = _months()
-        month = _month(request.GET.get("month", "")) or next(iter(months), timezone.localdate().replace(day=1))
+        chosen = _month(request.GET.get("month", "")) or queries.usual_month(months)
+        month = chosen or timezone.localdate().replace(day=1)
         return view(request, Look(ground, place, month, word), **arguments)
 
     return looked
