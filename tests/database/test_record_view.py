@@ -281,7 +281,17 @@ def value_for(field: Any) -> Any:
     return Decimal("7") if field.duckdb_type.startswith("DECIMAL") else 7
 
 
-@pytest.mark.parametrize("word", [word for word, each in data_sets().items() if issubclass(each, Record)])
+ABOUT_PATIENTS = {word: each for word, each in data_sets().items() if issubclass(each, Record)}
+
+
+@pytest.mark.parametrize("word", [word for word, each in ABOUT_PATIENTS.items() if not each.in_record])
+def test_what_other_departments_know_is_in_no_part_of_the_record(patient, reading, word):
+    row = filled(data_sets()[word], patient)
+    assert reading.get(record_of(patient, f"/items/{word}/{row.id}")).status_code == 404
+    assert data_sets()[word].title not in text_of(reading.get(record_of(patient)))
+
+
+@pytest.mark.parametrize("word", [word for word, each in ABOUT_PATIENTS.items() if each.in_record])
 def test_every_data_set_about_patients_is_shown_by_its_class(patient, reading, word):
     data_set = data_sets()[word]
     row = filled(data_set, patient)

@@ -224,7 +224,7 @@ def open_item(
     `revealed` shows the elements that are masked otherwise, which the audit entry says. Raises `NoSuchRecord`.
     """
     data_set = data_sets().get(kind)
-    if data_set is None or not issubclass(data_set, Record):
+    if data_set is None or not issubclass(data_set, Record) or not data_set.in_record:
         raise NoSuchRecord
     with reading(
         resident_id=resident_id,
@@ -246,7 +246,7 @@ def open_item(
 def read_original(*, resident_id: UUID, kind: str, id: UUID, actor: Actor, purpose: Purpose) -> tuple[Original, bytes]:
     """Return the message a row was made of and its bytes as they came. Raises `NoSuchRecord` where there is none."""
     data_set = data_sets().get(kind)
-    if data_set is None or not issubclass(data_set, Record):
+    if data_set is None or not issubclass(data_set, Record) or not data_set.in_record:
         raise NoSuchRecord
     with reading(
         resident_id=resident_id,
