@@ -26,11 +26,11 @@ from rich.table import Table  # noqa: E402
 
 from kangqiao.simulation.block import BLOCK, City, live_through  # noqa: E402
 from kangqiao.simulation.calendar import Calendar  # noqa: E402
-from kangqiao.simulation.city import LAST_DAY, generate_city, institutions_for  # noqa: E402
+from kangqiao.simulation.city import LAST_DAY, generate_city  # noqa: E402
 from kangqiao.simulation.defects import rates  # noqa: E402
 from kangqiao.simulation.institutions import found  # noqa: E402
 from kangqiao.simulation.people import populate  # noqa: E402
-from kangqiao.simulation.places import settle  # noqa: E402
+from kangqiao.simulation.places import institutions_for, settle  # noqa: E402
 
 RUN = "--run"
 YEARS, SEED = 3, 1

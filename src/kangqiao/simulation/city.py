@@ -23,7 +23,7 @@ from kangqiao.simulation.draws import stream
 from kangqiao.simulation.institution_sheets import Premises
 from kangqiao.simulation.institutions import found
 from kangqiao.simulation.people import populate
-from kangqiao.simulation.places import Township, settle
+from kangqiao.simulation.places import Township, institutions_for, settle
 from kangqiao.simulation.registry_workbook import write_workbook
 from kangqiao.simulation.resources import resources
 from kangqiao.simulation.spells import spells
@@ -31,7 +31,6 @@ from kangqiao.simulation.spool import Piece, put
 from kangqiao.simulation.wire import Wire, arrow_table, contract_wires
 from kangqiao.simulation.workers import Run, workers
 
-FEWEST_INSTITUTIONS, RESIDENTS_PER_INSTITUTION, MOST_INSTITUTIONS = 12, 650, 1_200
 WORTH_A_PROCESS = 100_000
 """Residents below which starting another process costs more than it saves."""
 
@@ -172,11 +171,6 @@ def generate_city(
     known = {name: value for name, value in vars(manifest).items() if name != "folder"}
     (folder / MANIFEST).write_text(json.dumps(known, indent=2))
     return manifest
-
-
-def institutions_for(residents: int) -> int:
-    """Return how many institutions fit so many residents."""
-    return int(np.clip(residents // RESIDENTS_PER_INSTITUTION, FEWEST_INSTITUTIONS, MOST_INSTITUTIONS))
 
 
 def _worthwhile(residents: int) -> int:

@@ -12,6 +12,7 @@ from kangqiao.simulation.draws import apportion, stream
 from kangqiao.simulation.facts import Facts, facts
 
 CITY_RESIDENTS = 2_260_000
+FEWEST_INSTITUTIONS, RESIDENTS_PER_INSTITUTION, MOST_INSTITUTIONS = 12, 650, 1_200
 _COUNTY_ORDER = ("530902", "530926", "530925", "530927", "530922", "530924", "530921", "530923")
 _BORDER_TOWN = "孟定镇"
 
@@ -80,6 +81,11 @@ def share(institutions: int) -> Share:
     townships = int(np.clip(institutions // 5, counties, 77))
     used = len(city) + counties * len(county) + len(first) + private + townships
     return Share(counties, city, county, first, private, townships, max(0, institutions - used))
+
+
+def institutions_for(residents: int) -> int:
+    """Return how many institutions fit so many residents."""
+    return int(np.clip(residents // RESIDENTS_PER_INSTITUTION, FEWEST_INSTITUTIONS, MOST_INSTITUTIONS))
 
 
 def settle(*, residents: int, institutions: int, seed: int) -> Places:
