@@ -61,6 +61,7 @@ RULE_OF_COLUMN = {
     "empty-field": "{column}:expected",
     "not-alive": "{column}:not-alive",
     "wrong-unit": "{column}:range",
+    "wrong-sum": "{column}:adds-up",
 }
 TWIN = """, (SELECT min(other.source_key) FROM TABLE AS other WHERE other.institution_id = t.institution_id
     AND other.patient_id = t.patient_id AND other.occurred_at = t.occurred_at AND other.id <> t.id)"""

@@ -140,7 +140,7 @@ def _with_code(shown: Shown) -> str:
 
 def _record_pages(data_set: type[DataSet], rows: Iterable[Any], actor: Actor) -> dict[UUID, str]:
     """Return the addresses of the pages of stored rows, by their id; a row about nobody has none."""
-    if not issubclass(data_set, Record) or not actor.may(Permission.SOURCE_READ):
+    if not issubclass(data_set, Record) or not data_set.in_record or not actor.may(Permission.SOURCE_READ):
         return {}
     of_patient = {row.id: row.patient_id for row in rows}
     residents = residents_of(of_patient.values())
