@@ -174,9 +174,18 @@ def _score(folder: Path) -> None:
 
 
 def _consequences(truth: Path) -> set[tuple[str, str, str]]:
-    """Return (data set, institution code, source key) of rows that suffer from another row's defect."""
-    files = f"read_parquet('{truth}/consequences/*.parquet')"
-    return set(duckdb.execute(f"SELECT data_set, institution_code, source_key FROM {files}").fetchall())
+    """Return (data set, institution code, source key) of rows that rightly fail without a defect of their own.
+
+    They suffer from another row's defect, or register somebody who has no document.
+    """
+    return set(
+        duckdb.execute(
+            f"""SELECT data_set, institution_code, source_key FROM read_parquet('{truth}/consequences/*.parquet')
+                UNION SELECT 'patient-registration', institution_code, 'P' || patient_number
+                FROM read_parquet('{truth}/patients/*.parquet') JOIN read_parquet('{truth}/residents/*.parquet')
+                    USING (resident) WHERE id_number IS NULL AND passport IS NULL"""
+        ).fetchall()
+    )
 
 
 def _planted(truth: Path) -> dict[tuple[str, str], set[tuple[str, str]]]:
@@ -292,7 +301,8 @@ def _print_spells(folder: Path) -> None:
         spells, hit = session.execute(
             f"""SELECT count(*), count(*) FILTER (EXISTS (
                     SELECT 1 FROM broken_day b WHERE {hit_by} AND b.data_set = s.data_set))
-                FROM spell s JOIN institution i ON i.code = s.institution_code WHERE s.kind = '{rule}'"""
+                FROM spell s JOIN institution i ON i.code = s.institution_code
+                WHERE s.kind = '{rule}' AND s.data_set IN (SELECT data_set FROM series)"""
         ).fetchall()[0]
         (outside,) = session.execute(
             f"""SELECT count(*) FROM broken_day b WHERE b.rule = 'day:{rule}' AND NOT EXISTS (
@@ -367,7 +377,7 @@ def _scan(data_set) -> str:
 
     text = judged_sql(data_set, judged_rules(data_set.word))
     used = [name for name in kept_columns(data_set) if f'"{name}"' in text or f"t.{name}" in text]
-    return f"SELECT {', '.join(f'max({name})' for name in used)} FROM {data_set.table()} WHERE NOT voided"
+    return f"SELECT {', '.join(f'max({name})::VARCHAR' for name in used)} FROM {data_set.table()} WHERE NOT voided"
 
 
 if __name__ == "__main__":

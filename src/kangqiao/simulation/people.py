@@ -323,7 +323,7 @@ def _deaths(random: np.random.Generator, age: np.ndarray, calendar: Calendar) ->
 
 
 def _phones(random: np.random.Generator, household: np.ndarray, age: np.ndarray) -> np.ndarray:
-    """Return mobile numbers, -1 for none; children and many of the old give the number of their household."""
+    """Return mobile numbers; children, many of the old and a few others give the number of their household."""
     ranges = np.array([130, 135, 136, 137, 138, 139, 147, 150, 151, 152, 157, 158, 159, 182, 183, 184, 187, 188, 198])
 
     def numbers(count: int) -> np.ndarray:
@@ -332,7 +332,7 @@ def _phones(random: np.random.Generator, household: np.ndarray, age: np.ndarray)
     shared = numbers(int(household.max()) + 1)[household]
     dependent = (age < 16) | ((age > 62) & (random.random(len(age)) < 0.6))
     phone = np.where(dependent, shared, numbers(len(age)))
-    return np.where(random.random(len(age)) < 0.04, -1, phone)
+    return np.where(random.random(len(age)) < 0.04, shared, phone)
 
 
 def _marriage(random: np.random.Generator, age: np.ndarray, married: np.ndarray) -> np.ndarray:
