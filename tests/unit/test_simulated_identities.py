@@ -21,6 +21,8 @@ from kangqiao.simulation.identities.generating import (
 )
 from kangqiao.simulation.identities.kinds import KINDS, MISTAKEN, bit, marked, words
 from kangqiao.simulation.identities.lunar import lunar_month_and_day, written_as_solar
+from kangqiao.simulation.institutions import found
+from kangqiao.simulation.places import settle
 
 PEOPLE, PER_PERSON, SEED = 60_000, 2.0, 5
 TODAY = dt.date(2026, 10, 31)
@@ -158,6 +160,14 @@ def test_clean_registrations_never_show_one_number_for_two_people(registrations)
         for number in numbers:
             owners.setdefault(number, set()).add(person)
     assert max(map(len, owners.values())) == 1
+
+
+def test_typing_village_clinics_make_more_mistakes_than_card_reading_hospitals(registrations):
+    settled = settle(residents=PEOPLE, institutions=90, seed=SEED)
+    clinic = np.array([one.village >= 0 for one in found(places=settled, seed=SEED).each])
+    mistaken = registrations["kinds"].to_numpy() & MISTAKEN != 0
+    village = clinic[registrations["institution"].to_numpy()]
+    assert mistaken[village].mean() > 1.5 * mistaken[~village].mean()
 
 
 def test_nobody_is_registered_before_birth(registrations):

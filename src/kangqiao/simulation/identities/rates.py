@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from kangqiao.simulation.facts import facts
 
 
@@ -11,4 +13,4 @@ from kangqiao.simulation.facts import facts
 def rate(kind: str) -> float:
     """Return the rate of a kind, as a share of what the table says; raises KeyError for an unknown one."""
     table = facts("identity_rates")
-    return float(table["rate"][table.rows("kind", [kind])[0]])
+    return float(table["rate"][table.rows("kind", np.array([kind], dtype=object))[0]])
