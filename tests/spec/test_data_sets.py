@@ -31,6 +31,7 @@ from kangqiao.standards.checks import ABOUT_TEXT
 from kangqiao.standards.conditions import CITY_TIME, Condition
 from kangqiao.standards.data_set import DataSet, Record, data_sets
 from kangqiao.standards.fields import Count, Money, Quantity
+from kangqiao.standards.limits import diagnosis_limits
 from kangqiao.standards.panels import Curve
 
 FIRST_TWENTY = {
@@ -230,3 +231,9 @@ def test_no_clinical_row_repeats_name_sex_or_birth_date() -> None:
     for word, data_set in data_sets().items():
         if word != "patient-registration":
             assert {"name", "sex", "birth_date", "document_number"}.isdisjoint(f.name for f in data_set.elements())
+
+
+def test_a_category_of_diagnoses_has_one_limit() -> None:
+    categories = [category for limit in diagnosis_limits() for category in limit.categories]
+    assert len(categories) == len(set(categories))
+    assert {"C51", "C58", "O00", "O99", "N40", "P96"} <= set(categories)

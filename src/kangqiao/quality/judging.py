@@ -56,8 +56,7 @@ def judge(session: duckdb.DuckDBPyConnection, word: str) -> None:
             SELECT institution_id, '{word}', day, sum(rows), coalesce(sum(rows) FILTER ({failed}), 0), 0
             FROM combination GROUP BY institution_id, day"""
     )
-    for dimension in Dimension:
-        _stand(session, word, rules, dimension)
+    _stand(session, word, rules)
     for group in groups:
         _count(session, word, rules[group * BITS : (group + 1) * BITS], group)
 
@@ -126,24 +125,28 @@ def _bits(conditions: Sequence[str]) -> str:
     return "(" + " | ".join([f"{always}::BIGINT", *terms]) + ")"
 
 
-def _stand(session: duckdb.DuckDBPyConnection, word: str, rules: Sequence[QualityRule], dimension: Dimension) -> None:
+def _stand(session: duckdb.DuckDBPyConnection, word: str, rules: Sequence[QualityRule]) -> None:
     """Count the rows that any rule of a dimension assesses, or fails."""
-    bits: dict[int, int] = {}
+    groups = range(len(range(0, len(rules), BITS)))
+    bits = {dimension: [0] * len(groups) for dimension in Dimension}
     for place, rule in enumerate(rules):
-        if rule.dimension == dimension:
-            group, bit = divmod(place, BITS)
-            bits[group] = bits.get(group, 0) | 1 << bit
-    if not bits:
-        return
+        group, bit = divmod(place, BITS)
+        bits[rule.dimension][group] |= 1 << bit
+    listed = ", ".join(
+        f"('{dimension}', {', '.join(f'{mask}::BIGINT' for mask in masks)})"
+        for dimension, masks in bits.items()
+        if any(masks)
+    )
+    names = ", ".join(f"mask_{group}" for group in groups)
     assessed, failed = (
-        " OR ".join(f"{name}_{group} & {mask}::BIGINT <> 0" for group, mask in bits.items())
-        for name in ("assessed", "failed")
+        " OR ".join(f"{name}_{group} & mask_{group} <> 0" for group in groups) for name in ("assessed", "failed")
     )
     session.execute(
         f"""INSERT INTO standing
-            SELECT institution_id, '{word}', '{dimension}', date_trunc('month', day)::DATE, sum(rows),
+            SELECT institution_id, '{word}', dimension, date_trunc('month', day)::DATE, sum(rows),
                 coalesce(sum(rows) FILTER ({failed}), 0)
-            FROM combination WHERE {assessed} GROUP BY ALL"""
+            FROM combination, (VALUES {listed}) AS of_dimension(dimension, {names})
+            WHERE {assessed} GROUP BY ALL"""
     )
 
 

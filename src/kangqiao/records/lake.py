@@ -45,7 +45,15 @@ LEFT_OUT = ("received_at", "version")
 """Columns of the envelope nobody asks the lake for."""
 
 STATE = "CREATE TABLE IF NOT EXISTS lake_state (table_name VARCHAR PRIMARY KEY, settled VARCHAR)"
-PATIENT = "CREATE OR REPLACE TABLE patient (id UUID, resident_id UUID, sex VARCHAR, birth_date DATE)"
+PATIENT = {
+    "id": "UUID",
+    "resident_id": "UUID",
+    "sex": "VARCHAR",
+    "birth_date": "DATE",
+    "key_type": "VARCHAR",
+    "key_number": "VARCHAR",
+}
+"""Who a patient is: the current link, and the registration's particulars and master key."""
 
 Report = Callable[[str, int, int], None]
 """Called with (what is being done, in Chinese; how much is done; of how much)."""
@@ -120,15 +128,17 @@ class Lake:
     def _refresh_patients(self, connection: Connection[Any]) -> None:
         """Copy who the patients are anew: their links and registrations change without a trace in the records."""
         self.session.execute("BEGIN")
-        self.session.execute(PATIENT)
+        declared = ", ".join(f"{name} {kind}" for name, kind in PATIENT.items())
+        self.session.execute(f"CREATE OR REPLACE TABLE patient ({declared})")
         query = sql.SQL(
-            "SELECT patient.id, resident_id, sex, birth_date FROM identity_patient AS patient"
+            "SELECT patient.id, resident_id, sex, birth_date, key_type, key_number FROM identity_patient AS patient"
             " LEFT JOIN identity_link AS link ON link.patient_id = patient.id AND link.undone_at IS NULL"
         )
+        types = ", ".join(f"'{name}': '{kind}'" for name, kind in PATIENT.items())
         for piece in _pieces(connection, query, self.folder / "arriving.csv"):
             self.session.execute(
                 f"INSERT INTO patient FROM read_csv('{piece}', header = false, auto_detect = false,"
-                " columns = {'id': 'UUID', 'resident_id': 'UUID', 'sex': 'VARCHAR', 'birth_date': 'DATE'})"
+                f" columns = {{{types}}})"
             )
         self.session.execute("COMMIT")
 

@@ -6,9 +6,9 @@ than the row: other rows, the patient, limits of what can be true. It is declare
     stored = [needs("diagnosis", by="encounter", message="每次就诊应有诊断"), once(visited, department)]
 
 and compiles to DuckDB over the columnar copy of the tables (``records.lake``). There a row is ``t``, its patient is
-``patient`` (resident_id, sex, birth_date), every data set is a table with its name in PostgreSQL, and ``refused`` has
-what was sent and is not stored (data_set, institution_id, source_key, links: column → key). What every data set owes
-needs no declaration: links must lead somewhere (:class:`LeadsSomewhere`), rows must come in time.
+``patient`` (resident_id, sex, birth_date, key_type, key_number), every data set is a table with its name in PostgreSQL,
+and ``refused`` has what was sent and is not stored (data_set, institution_id, source_key, links: column → key). What
+every data set owes needs no declaration: links must lead somewhere (:class:`LeadsSomewhere`), rows must come in time.
 """
 
 from __future__ import annotations
@@ -200,50 +200,53 @@ class Once(StoredRule):
 
 
 @dataclass(frozen=True)
-class FitsSex(StoredRule):
-    """A diagnosis that only one sex can have belongs to a patient of that sex (``limits/diagnosis.csv``)."""
+class FitsPatient(StoredRule):
+    """A diagnosis belongs to a patient who can have it (``limits/diagnosis.csv``)."""
 
     field: Any
+
+    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
+        rows = ", ".join(
+            f"('{category}', '{limit.sex}', {limit.min_age or 0}, {limit.max_age or 'NULL'})"
+            for limit in diagnosis_limits()
+            for category in limit.categories
+        )
+        join = (
+            f"LEFT JOIN (VALUES {rows}) AS who(category, sex, min_age, max_age)"
+            f' ON who.category = t."{self.field.name}"[:3]'
+        )
+        return Compiled((join,), *self.decisions())
+
+    @abstractmethod
+    def decisions(self) -> tuple[str, str]:
+        """Return when a row is assessed and when it fails; ``who`` is the limit of its category."""
+
+
+@dataclass(frozen=True)
+class FitsSex(FitsPatient):
+    """A diagnosis that only one sex can have belongs to a patient of that sex."""
+
     message: str = "诊断应与患者性别相符"
     word: str = "other-sex"
     dimension: Dimension = Dimension.CONSISTENCY
 
-    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
-        category = f't."{self.field.name}"[:3]'
-        of_sex = {
-            sex: " OR ".join(_within(category, limit) for limit in diagnosis_limits() if limit.sex == sex)
-            for sex in (MALE, FEMALE)
-        }
-        return Compiled(
-            (),
-            f"coalesce(patient.sex IN ('{MALE}', '{FEMALE}') AND ({of_sex[MALE]} OR {of_sex[FEMALE]}), FALSE)",
-            f"(patient.sex = '{FEMALE}' AND ({of_sex[MALE]}) OR patient.sex = '{MALE}' AND ({of_sex[FEMALE]}))",
-        )
+    def decisions(self) -> tuple[str, str]:
+        assessed = f"coalesce(who.sex <> '' AND patient.sex IN ('{MALE}', '{FEMALE}'), FALSE)"
+        return assessed, "patient.sex <> who.sex"
 
 
 @dataclass(frozen=True)
-class FitsAge(StoredRule):
-    """A diagnosis that needs an age belongs to a patient who had it when it was made (``limits/diagnosis.csv``)."""
+class FitsAge(FitsPatient):
+    """A diagnosis that needs an age belongs to a patient who had it when it was made."""
 
-    field: Any
     message: str = "诊断应与患者年龄相符"
     word: str = "other-age"
     dimension: Dimension = Dimension.CONSISTENCY
 
-    def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
-        category = f't."{self.field.name}"[:3]'
+    def decisions(self) -> tuple[str, str]:
         age = "(t.day - patient.birth_date) / 365.25"
-        aged = [limit for limit in diagnosis_limits() if limit.min_age is not None or limit.max_age is not None]
-        outside = " OR ".join(
-            f"({_within(category, limit)} AND {age} NOT BETWEEN {limit.min_age or 0} AND {limit.max_age or 130})"
-            for limit in aged
-        )
-        listed = " OR ".join(_within(category, limit) for limit in aged)
-        return Compiled((), f"coalesce(patient.birth_date IS NOT NULL AND ({listed}), FALSE)", f"({outside})")
-
-
-def _within(category: str, limit: Any) -> str:
-    return f"{category} BETWEEN '{limit.first}' AND '{limit.last}'"
+        assessed = "(patient.birth_date IS NOT NULL AND (who.min_age > 0 OR who.max_age IS NOT NULL))"
+        return f"coalesce({assessed}, FALSE)", f"{age} NOT BETWEEN who.min_age AND coalesce(who.max_age, 130)"
 
 
 @dataclass(frozen=True)

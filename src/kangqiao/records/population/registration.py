@@ -62,7 +62,7 @@ class PatientRegistration(Record):
         ),
     ]
     stored = [
-        *document_rules(document_type, document_number, birth_date=birth_date, sex=sex),
+        *document_rules(document_number, birth_date=birth_date, sex=sex),
         own_name(name),
         agrees(name, "patient-registration"),
         agrees(abo, "patient-registration", "archive-cover"),

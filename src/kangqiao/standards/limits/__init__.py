@@ -30,6 +30,11 @@ class DiagnosisLimit:
     max_age: float | None
     title: str
 
+    @property
+    def categories(self) -> list[str]:
+        """Return the three-character categories from the first to the last, which begin with one letter."""
+        return [f"{self.first[0]}{number:02d}" for number in range(int(self.first[1:]), int(self.last[1:]) + 1)]
+
 
 @dataclass(frozen=True)
 class LaboratoryLimit:
