@@ -1,0 +1,133 @@
+"""From weighed pairs to persons, so that one weak link does not chain two families.
+
+Groups grow by the strongest link first. Two groups stay apart when something forbids any pair between them, when each
+has a valid citizen number of its own and they differ, or when the pairs between them are too weak on average.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+
+from kangqiao.identity.linkage.blocking import Pairs
+from kangqiao.identity.linkage.columns import FAR, NONE, Columns
+from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Document, Name
+from kangqiao.identity.linkage.model import Thresholds
+
+STRONGEST: Final = 30.0
+"""Bits beyond which a pair weighs no more (nor less below the negative) in an average."""
+
+
+class Decision(IntEnum):
+    """What becomes of a pair."""
+
+    DIFFERENT = 0
+    REVIEW = 1
+    SAME = 2
+
+
+class Clusters(NamedTuple):
+    """person: for each position the first position of its group (int32); decision: of each pair (int8)."""
+
+    person: np.ndarray
+    decision: np.ndarray
+
+
+def clustered(
+    columns: Columns, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, thresholds: Thresholds
+) -> Clusters:
+    """Decide who is one person. Of equally strong links the one of earlier registrations goes first."""
+    strong = np.flatnonzero((weights >= thresholds.same) & ~_under_other_names(patterns))
+    order = strong[np.lexsort((pairs.right[strong], pairs.left[strong], -weights[strong]))]
+    neighbours = (patterns & (LEVELS - 1)) == Document.NEIGHBOURS_VALID
+    forbidden = (patterns >> (BITS * OBSTACLE)) != 0
+    own = np.where((columns.key > 0) & (columns.fit != FAR), columns.key, NONE)
+    start, edges = _edges(pairs.left, pairs.right, len(own))
+    person = _grown(
+        order, pairs.left, pairs.right, weights, forbidden, neighbours, own, start, edges, thresholds.average
+    )
+    together = person[pairs.left] == person[pairs.right]
+    asked = (weights >= thresholds.review) & ~forbidden
+    decision = np.where(together, Decision.SAME, np.where(asked, Decision.REVIEW, Decision.DIFFERENT))
+    return Clusters(person, decision.astype(np.int8))
+
+
+def _under_other_names(patterns: np.ndarray) -> np.ndarray:
+    """Say where names have nothing in common: one number under two names is for a human, whatever else agrees."""
+    name = patterns >> BITS & (LEVELS - 1)
+    return (name == Name.DIFFERENT) | (name == Name.OTHER_MOTHER)
+
+
+@numba.njit(cache=True, nogil=True)
+def _edges(left, right, count):  # pragma: no cover - compiled
+    """Return for each position where its pairs begin in the second array, which lists pairs."""
+    start = np.zeros(count + 1, np.int64)
+    for place in range(len(left)):
+        start[left[place] + 1] += 1
+        start[right[place] + 1] += 1
+    for place in range(count):
+        start[place + 1] += start[place]
+    fill = start[:-1].copy()
+    edges = np.empty(2 * len(left), np.int32)
+    for place in range(len(left)):
+        for end in (left[place], right[place]):
+            edges[fill[end]] = place
+            fill[end] += 1
+    return start, edges
+
+
+@numba.njit(cache=True, nogil=True)
+def _head(parent, place):  # pragma: no cover - compiled
+    while parent[place] != place:
+        parent[place] = parent[parent[place]]
+        place = parent[place]
+    return place
+
+
+@numba.njit(cache=True, nogil=True)
+def _grown(  # pragma: no cover - compiled
+    order, left, right, weights, forbidden, neighbours, own, start, edges, average
+):
+    count = len(own)
+    parent, following = np.arange(count).astype(np.int32), np.full(count, -1, np.int32)
+    last, size, key = np.arange(count).astype(np.int32), np.ones(count, np.int32), own.copy()
+    for pair in order:
+        one, other = _head(parent, left[pair]), _head(parent, right[pair])
+        if one == other:
+            continue
+        if key[one] != NONE and key[other] != NONE and key[one] != key[other] and not neighbours[pair]:
+            continue
+        smaller, larger = (one, other) if size[one] <= size[other] else (other, one)
+        if not _fit(smaller, larger, parent, following, left, right, weights, forbidden, start, edges, average):
+            continue
+        first, second = (one, other) if one < other else (other, one)
+        parent[second] = first
+        following[last[first]] = second
+        last[first] = last[second]
+        size[first] += size[second]
+        key[first] = key[first] if key[first] != NONE else key[second]
+    for place in range(count):
+        parent[place] = _head(parent, place)
+    return parent
+
+
+@numba.njit(cache=True, nogil=True)
+def _fit(  # pragma: no cover - compiled
+    smaller, larger, parent, following, left, right, weights, forbidden, start, edges, average
+):
+    """Say whether two groups may become one, by all pairs between them."""
+    total, count, member = 0.0, 0, smaller
+    while member >= 0:
+        for place in range(start[member], start[member + 1]):
+            pair = edges[place]
+            far = right[pair] if left[pair] == member else left[pair]
+            if _head(parent, far) != larger:
+                continue
+            if forbidden[pair]:
+                return False
+            total += min(max(weights[pair], -STRONGEST), STRONGEST)
+            count += 1
+        member = following[member]
+    return total >= average * count

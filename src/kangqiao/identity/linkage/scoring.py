@@ -1,0 +1,372 @@
+"""Pairs compared, and patterns weighed: compiled, over the columns as they lie."""
+# mypy: disable-error-code="no-untyped-def"
+
+from typing import Final
+
+import numba
+import numpy as np
+
+from kangqiao.identity.linkage.columns import (
+    ESTIMATE_ERROR,
+    FAR,
+    NONE,
+    SAME_DAY_ERROR,
+    Registrations,
+)
+from kangqiao.identity.linkage.comparison import (
+    BITS,
+    Birth,
+    Card,
+    Document,
+    Mother,
+    Name,
+    Obstacle,
+    Phone,
+    Place,
+    Sex,
+)
+from kangqiao.identity.linkage.names import NO_NAME
+
+SEVERAL: Final = 2
+"""Names behind a number; one person's with its variants seldom are more."""
+MANY: Final = 6
+"""Names behind a number that is nobody's: a clerk's own, an example from a form."""
+RARE: Final = 3
+COMMON: Final = 30
+EVERYWHERE: Final = 200
+"""Birth dates behind a name."""
+HOUSEHOLD: Final = 3
+CROWD: Final = 6
+"""Surnames behind a phone."""
+TEN_YEARS: Final = 3652
+SHORTEST_LUNAR: Final = 15
+SAME_CONFINEMENT: Final = 3
+"""Days within which twins are registered."""
+PIECE: Final = 1 << 20
+
+
+def compared(registrations: Registrations, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the pattern of each pair of positions (int64): the level of every field, as `comparison` packs them."""
+    return _compared(*registrations, left, right)
+
+
+def weighed(patterns: np.ndarray, weights: np.ndarray, priors: np.ndarray) -> np.ndarray:
+    """Return the weight of each pattern (float64, bits): the sum over its levels against the likeliest rival.
+
+    `weights` is (rivals, fields, levels), `priors` (rivals,).
+    """
+    return _weighed(patterns, weights, priors)
+
+
+@numba.njit(cache=True, nogil=True)
+def _weighed(patterns, weights, priors):  # pragma: no cover - compiled
+    totals = np.empty(len(patterns), np.float64)
+    for place in range(len(patterns)):
+        least = np.inf
+        for rival in range(len(priors)):
+            total, rest = priors[rival], patterns[place]
+            for field in range(weights.shape[1]):
+                total += weights[rival, field, rest & (weights.shape[2] - 1)]
+                rest >>= BITS
+            least = min(least, total)
+        totals[place] = least
+    return totals
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _compared(columns, names, left, right):  # pragma: no cover - compiled
+    patterns = np.empty(len(left), np.int64)
+    for place in numba.prange(len(left)):
+        patterns[place] = _pattern(columns, names, left[place], right[place])
+    return patterns
+
+
+@numba.njit(cache=True, nogil=True)
+def _pattern(columns, names, one, other):  # pragma: no cover - compiled
+    document = np.int64(_document(columns, one, other))
+    name = np.int64(_name(columns, names, one, other))
+    pattern = document | name << BITS
+    pattern |= np.int64(_birth(columns, one, other)) << 2 * BITS
+    pattern |= np.int64(_sex(columns, one, other)) << 3 * BITS
+    pattern |= np.int64(_phone(columns, one, other)) << 4 * BITS
+    pattern |= np.int64(_place(columns, one, other)) << 5 * BITS
+    pattern |= np.int64(_card(columns, one, other)) << 6 * BITS
+    pattern |= np.int64(_mother(columns, names, one, other)) << 7 * BITS
+    return pattern | np.int64(_obstacle(columns, names, one, other, document, name)) << 8 * BITS
+
+
+@numba.njit(cache=True, nogil=True)
+def _document(columns, one, other):  # pragma: no cover - compiled
+    key, with_key = columns.key[one], columns.key[other]
+    if key != NONE and key == with_key:
+        return _same_document(columns, one, other)
+    not_own = (key > 0 and columns.fit[one] == FAR) or (with_key > 0 and columns.fit[other] == FAR)
+    number, with_number = columns.number[one], columns.number[other]
+    if number != NONE and with_number != NONE:
+        return _two_numbers(columns, one, other, key > 0 and with_key > 0, not_own)
+    if key == NONE or with_key == NONE:
+        return Document.SILENT
+    if not_own:
+        return Document.NOT_OWN
+    return Document.DIFFERENT_OTHER if key < 0 and with_key < 0 else Document.DIFFERENT_KINDS
+
+
+@numba.njit(cache=True, nogil=True)
+def _same_document(columns, one, other):  # pragma: no cover - compiled
+    if columns.holders[one] >= MANY:
+        return Document.SAME_OF_MANY
+    if columns.key[one] < 0:
+        return Document.SAME_OTHER
+    if columns.fit[one] == FAR or columns.fit[other] == FAR:
+        return Document.SAME_NOT_OWN
+    return Document.SAME_OF_SEVERAL if columns.holders[one] > SEVERAL else Document.SAME
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_numbers(columns, one, other, valid, not_own):  # pragma: no cover - compiled
+    places = _places_apart(columns.number[one], columns.check[one], columns.number[other], columns.check[other])
+    if places == 0:
+        return Document.SAME_INVALID
+    if places == 1:
+        return Document.NEIGHBOURS_VALID if valid else Document.NEIGHBOURS_INVALID
+    if not_own:
+        return Document.NOT_OWN
+    return Document.DIFFERENT_VALID if valid else Document.DIFFERENT_INVALID
+
+
+@numba.njit(cache=True, nogil=True)
+def _places_apart(number, check, with_number, with_check):  # pragma: no cover - compiled
+    """Return 0 for equal numbers, 1 for one other digit or two neighbours swapped, 2 for more.
+
+    The check character may differ besides: programs recompute it for whatever was typed.
+    """
+    rest, with_rest, power, last = number, with_number, 1, 0
+    count = 0
+    while rest != with_rest and count < 3:
+        if rest % 10 != with_rest % 10:
+            count += 1
+            last = power
+        rest //= 10
+        with_rest //= 10
+        power *= 10
+    if count == 0:
+        return 0 if check == with_check else 1
+    if count == 1 or (count == 2 and _swapped(number, with_number, last)):
+        return 1
+    return 2
+
+
+@numba.njit(cache=True, nogil=True)
+def _swapped(number, with_number, power):  # pragma: no cover - compiled
+    """Say whether the digit at a power of ten and its right neighbour changed places."""
+    pair, with_pair = number // (power // 10) % 100, with_number // (power // 10) % 100
+    return pair // 10 == with_pair % 10 and pair % 10 == with_pair // 10
+
+
+@numba.njit(cache=True, nogil=True)
+def _name(columns, names, one, other):  # pragma: no cover - compiled
+    name, with_name = columns.name[one], columns.name[other]
+    if name == NO_NAME or with_name == NO_NAME:
+        return Name.SILENT
+    if names.newborn[name] or names.newborn[with_name]:
+        return _newborns(columns, names, one, other)
+    if names.form[name] == names.form[with_name]:
+        return _same_name(names.bearers[name])
+    if names.letters[name] == names.letters[with_name]:
+        return Name.REORDERED
+    if names.sound[name] == names.sound[with_name]:
+        return Name.HOMOPHONE
+    shorter, longer = sorted_pair(names.length[name], names.length[with_name])
+    if shorter > 2 and _edits(
+        names.codes[name], names.length[name], names.codes[with_name], names.length[with_name]
+    ) <= (1 + longer // 6):
+        return Name.ONE_CHARACTER
+    if names.surname[name] == names.surname[with_name]:
+        return Name.ONE_OF_TWO if longer == 2 else Name.SURNAME
+    return Name.DIFFERENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _same_name(bearers):  # pragma: no cover - compiled
+    if bearers <= RARE:
+        return Name.SAME_RARE
+    if bearers <= COMMON:
+        return Name.SAME_USUAL
+    return Name.SAME_COMMON if bearers <= EVERYWHERE else Name.SAME_EVERYWHERE
+
+
+@numba.njit(cache=True, nogil=True)
+def sorted_pair(one, other):  # pragma: no cover - compiled
+    """Return two numbers, the smaller one first."""
+    return (one, other) if one <= other else (other, one)
+
+
+@numba.njit(cache=True, nogil=True)
+def _newborns(columns, names, one, other):  # pragma: no cover - compiled
+    stem, with_stem = names.stem[columns.name[one]], names.stem[columns.name[other]]
+    if stem != 0 and with_stem != 0:
+        return Name.UNNAMED_SAME_MOTHER if stem == with_stem else Name.OTHER_MOTHER
+    known = columns.mother[other] if stem != 0 else columns.mother[one]
+    if known == NO_NAME:
+        return Name.SILENT
+    return Name.NAMED_SAME_MOTHER if names.form[known] == stem + with_stem else Name.OTHER_MOTHER
+
+
+@numba.njit(cache=True, nogil=True)
+def _edits(codes, length, with_codes, with_length):  # pragma: no cover - compiled
+    """Return the optimal string alignment distance: characters put in, left out, replaced, neighbours swapped."""
+    before, last, now = np.zeros(17, np.int16), np.arange(17).astype(np.int16), np.zeros(17, np.int16)
+    for row in range(1, length + 1):
+        now[0] = row
+        for column in range(1, with_length + 1):
+            same = codes[row - 1] == with_codes[column - 1]
+            best = min(last[column] + 1, now[column - 1] + 1, last[column - 1] + (0 if same else 1))
+            if (
+                row > 1
+                and column > 1
+                and codes[row - 1] == with_codes[column - 2]
+                and codes[row - 2] == with_codes[column - 1]
+            ):
+                best = min(best, before[column - 2] + 1)
+            now[column] = best
+        before, last, now = last, now, before
+    return last[with_length]
+
+
+@numba.njit(cache=True, nogil=True)
+def _own_birth(columns, place):  # pragma: no cover - compiled
+    """Return the birth date inside a person's own number, else the recorded one.
+
+    Where both show one number, what is inside it is no further evidence.
+    """
+    if columns.key[place] > 0 and columns.fit[place] != FAR:
+        return np.int32(columns.key[place] // 1000 % 100_000_000)
+    return columns.birth[place]
+
+
+@numba.njit(cache=True, nogil=True)
+def _birth(columns, one, other):  # pragma: no cover - compiled
+    birth, with_birth = columns.birth[one], columns.birth[other]
+    told, with_told = _own_birth(columns, one), _own_birth(columns, other)
+    if told == NONE or with_told == NONE:
+        return Birth.SILENT
+    if birth == with_birth and birth != NONE:
+        return Birth.SAME
+    if columns.key[one] != columns.key[other] and (told == with_told or told == with_birth or birth == with_told):
+        return Birth.BY_NUMBER
+    apart = abs(columns.day[one] - columns.day[other])
+    if birth == NONE or with_birth == NONE:
+        if columns.key[one] != NONE and columns.key[one] == columns.key[other]:
+            return Birth.SILENT
+        return Birth.SAME_YEAR if told // 10000 == with_told // 10000 else Birth.DIFFERENT
+    if _mistyped(birth, with_birth):
+        return Birth.MISTYPED
+    years = abs(birth // 10000 - with_birth // 10000)
+    if (birth % 10000 == 101 or with_birth % 10000 == 101) and years <= ESTIMATE_ERROR:
+        return Birth.ESTIMATED
+    if SHORTEST_LUNAR <= apart <= SAME_DAY_ERROR:
+        return Birth.LUNAR
+    if years == 0:
+        return Birth.SAME_YEAR
+    return Birth.DIFFERENT if apart < TEN_YEARS else Birth.FAR
+
+
+@numba.njit(cache=True, nogil=True)
+def _mistyped(birth, with_birth):  # pragma: no cover - compiled
+    month_day, with_month_day = birth % 10000, with_birth % 10000
+    if birth // 10000 == with_birth // 10000 and month_day // 100 == with_month_day % 100:
+        return month_day % 100 == with_month_day // 100
+    count = 0
+    while birth != with_birth:
+        count += birth % 10 != with_birth % 10
+        birth //= 10
+        with_birth //= 10
+    return count == 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _own_sex(columns, place):  # pragma: no cover - compiled
+    if columns.key[place] > 0 and columns.fit[place] != FAR:
+        return 2 - columns.key[place] % 2
+    return np.int64(columns.sex[place])
+
+
+@numba.njit(cache=True, nogil=True)
+def _sex(columns, one, other):  # pragma: no cover - compiled
+    sex, with_sex = _own_sex(columns, one), _own_sex(columns, other)
+    if sex == NONE or with_sex == NONE:
+        return Sex.SILENT
+    return Sex.SAME if sex == with_sex else Sex.DIFFERENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _phone(columns, one, other):  # pragma: no cover - compiled
+    phone, with_phone = columns.phone[one], columns.phone[other]
+    if phone == NONE or with_phone == NONE:
+        return Phone.SILENT
+    if phone != with_phone:
+        return Phone.DIFFERENT
+    if columns.callers[one] < HOUSEHOLD:
+        return Phone.SAME
+    return Phone.SAME_HOUSEHOLD if columns.callers[one] < CROWD else Phone.SAME_CROWD
+
+
+@numba.njit(cache=True, nogil=True)
+def _place(columns, one, other):  # pragma: no cover - compiled
+    division, with_division = columns.division[one], columns.division[other]
+    if division == NONE or with_division == NONE:
+        return Place.SILENT
+    if division == with_division:
+        return Place.SAME_VILLAGE
+    if division // 1000 == with_division // 1000:
+        return Place.SAME_TOWNSHIP
+    return Place.SAME_COUNTY if division // 1_000_000 == with_division // 1_000_000 else Place.DIFFERENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _card(columns, one, other):  # pragma: no cover - compiled
+    card, with_card = columns.card[one], columns.card[other]
+    if card == NONE or with_card == NONE:
+        return Card.SILENT
+    return Card.SAME if card == with_card else Card.DIFFERENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _mother(columns, names, one, other):  # pragma: no cover - compiled
+    key, with_key = columns.mother_key[one], columns.mother_key[other]
+    if key != NONE and with_key != NONE:
+        return Mother.SAME_DOCUMENT if key == with_key else Mother.DIFFERENT
+    mother, with_mother = columns.mother[one], columns.mother[other]
+    if mother == NO_NAME or with_mother == NO_NAME:
+        return Mother.SILENT
+    return Mother.SAME_NAME if names.sound[mother] == names.sound[with_mother] else Mother.DIFFERENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _obstacle(columns, names, one, other, document, name):  # pragma: no cover - compiled
+    if document == Document.DIFFERENT_VALID:
+        return Obstacle.TWO_DOCUMENTS
+    alike = Name.SAME_RARE <= name <= Name.HOMOPHONE or name == Name.SAME_EVERYWHERE
+    if document == Document.NEIGHBOURS_VALID and not alike:
+        return Obstacle.TWO_DOCUMENTS
+    apart = abs(columns.day[one] - columns.day[other]) >= TEN_YEARS
+    if columns.birth[one] != NONE and columns.birth[other] != NONE and apart:
+        if _is_mother(columns, one, other) or _is_mother(columns, other, one):
+            return Obstacle.MOTHER_AND_CHILD
+        if names.newborn[columns.name[one]] or names.newborn[columns.name[other]]:
+            return Obstacle.NEWBORN_AND_ADULT
+    if _two_newborns(columns, names, one, other):
+        return Obstacle.TWO_NEWBORNS
+    return Obstacle.SILENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_mother(columns, child, mother):  # pragma: no cover - compiled
+    return columns.mother_key[child] != NONE and columns.mother_key[child] == columns.key[mother]
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_newborns(columns, names, one, other):  # pragma: no cover - compiled
+    unnamed = names.newborn[columns.name[one]] and names.newborn[columns.name[other]]
+    together = columns.institution[one] == columns.institution[other]
+    return unnamed and together and abs(columns.registered[one] - columns.registered[other]) <= SAME_CONFINEMENT

@@ -1,0 +1,136 @@
+"""Who is one person: on a generated city with its truth, and on families made for the purpose."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kangqiao.identity.linkage.blocking import RULES, candidate_pairs
+from kangqiao.identity.linkage.clusters import Decision
+from kangqiao.identity.linkage.columns import read_registrations
+from kangqiao.identity.linkage.comparison import Document, Name, levels_of
+from kangqiao.identity.linkage.linking import compare, decide, learn, link
+from kangqiao.identity.linkage.model import Model
+from kangqiao.simulation.identities.generating import generate_identities
+from linkage_records import TODAY, groups, number, registrations, shuffled
+
+NOTHING = {"document_type": None, "document_number": None}
+BABY = {**NOTHING, "birth_date": date(2024, 5, 6), "registered_at": date(2024, 5, 6), "phone": "13987600077"}
+MOTHER = {"name": "李芳", "document_number": number("53352219960102402"), "birth_date": date(1996, 1, 2)}
+MOTHERS_NUMBER = {"document_type": "01", "document_number": MOTHER["document_number"]}
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small city; its records and the truth about them."""
+    folder = tmp_path_factory.mktemp("identities")
+    generate_identities(folder=folder, people=8_000, records_per_person=2.5, seed=23)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(city: Path) -> Model:
+    return learn(compare(city / "records.parquet", today=TODAY), version="试用-1")
+
+
+def test_most_are_found_and_hardly_anybody_is_taken_for_another(city: Path, model: Model) -> None:
+    linkage = link(city / "records.parquet", model=model, today=TODAY)
+    truth = pq.read_table(city / "truth.parquet").sort_by("record")["person"].to_numpy()
+    found = linkage.persons["person"].to_numpy()
+    both, true = _pairs(truth * 1_000_000 + found), _pairs(truth)
+    assert both / _pairs(found) > 0.999
+    assert both / true > 0.97
+
+
+def _pairs(groups_of: np.ndarray) -> float:
+    size = np.unique(groups_of, return_counts=True)[1].astype(float)
+    return float((size * (size - 1) / 2).sum())
+
+
+def test_nobody_with_two_valid_numbers_and_two_names_is_linked(city: Path, model: Model) -> None:
+    found = compare(city / "records.parquet", today=TODAY)
+    linkage = decide(found, model)
+    person = dict(zip(*(linkage.persons[word].to_pylist() for word in ("record", "person")), strict=True))
+    record = found.registrations.columns.record
+    apart = 0
+    for left, right, pattern in zip(found.pairs.left, found.pairs.right, found.patterns.tolist(), strict=True):
+        levels = levels_of(pattern)
+        two = levels[0] == Document.DIFFERENT_VALID or levels[0] == Document.NEIGHBOURS_VALID
+        if two and levels[1] in (Name.DIFFERENT, Name.SURNAME, Name.ONE_CHARACTER, Name.ONE_OF_TWO):
+            apart += 1
+            assert person[record[left]] != person[record[right]]
+    assert apart > 100
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_the_order_of_the_rows_changes_nothing(city: Path, model: Model, seed: int) -> None:
+    table = pq.read_table(city / "records.parquet")
+    order = np.random.default_rng(seed).permutation(len(table))
+    one, other = (link(each, model=model, today=TODAY) for each in (table, shuffled(table, order)))
+    assert one.persons.equals(other.persons)
+    assert one.links.equals(other.links)
+
+
+def test_learning_twice_gives_the_same_model(city: Path, model: Model) -> None:
+    again = learn(compare(city / "records.parquet", today=TODAY), version="试用-1")
+    assert np.array_equal(again.weights, model.weights)
+
+
+def test_each_pair_is_proposed_once_and_by_a_rule_whose_key_agrees(city: Path) -> None:
+    registrations_read = read_registrations(city / "records.parquet", today=TODAY)
+    pairs = candidate_pairs(registrations_read)
+    assert len(set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))) == len(pairs.left)
+    for place, rule in enumerate(RULES):
+        key, mine = rule.key(*registrations_read), pairs.rule == place
+        assert np.array_equal(key[pairs.left[mine]], key[pairs.right[mine]])
+        assert not (key[pairs.left[mine]] == 0).any()
+
+
+def test_a_baby_under_its_mothers_number_is_not_its_mother(model: Model) -> None:
+    baby = {**BABY, **MOTHERS_NUMBER, "name": "李芳之子", "sex": "1", "mother_name": "李芳"}
+    table = registrations(MOTHER, MOTHER | {"institution": 2}, baby)
+    assert groups(link(table, model=model, today=TODAY).persons) == {frozenset({0, 1}), frozenset({2})}
+
+
+def test_a_baby_whose_mother_is_named_is_not_its_mother_under_one_name(model: Model) -> None:
+    child = {**BABY, "name": "李芳", "mother_name": "李芳", "mother_document": MOTHER["document_number"]}
+    table = registrations(MOTHER, child)
+    assert len(groups(link(table, model=model, today=TODAY).persons)) == 2
+
+
+def test_twins_stay_two(model: Model) -> None:
+    first, second = number("53352220240506321"), number("53352220240506323")
+    numbered = [
+        BABY | {"name": "李文博", "document_type": "01", "document_number": first, "sex": "2"},
+        BABY | {"name": "李文静", "document_type": "01", "document_number": second, "sex": "2"},
+    ]
+    unnamed = [BABY | {"name": "李芳之女", "local_number": str(place)} for place in range(2)]
+    for twins in (numbered, unnamed):
+        assert len(groups(link(registrations(*twins), model=model, today=TODAY).persons)) == 2
+
+
+def test_a_weak_link_does_not_chain_two_people_with_numbers_of_their_own(model: Model) -> None:
+    """A registration without a number fits both of two namesakes born on one day; they stay two."""
+    one = {"document_number": number("53352219870314082")}
+    other = {"document_number": number("53352219870314646")}
+    table = registrations(one, one | {"institution": 2}, NOTHING, other, other | {"institution": 3})
+    linkage = link(table, model=model, today=TODAY)
+    person = linkage.persons["person"].to_pylist()
+    assert person[0] == person[1] != person[3] == person[4]
+
+
+def test_one_number_under_two_names_is_for_a_human(model: Model) -> None:
+    table = registrations({}, {"name": "赵国强"})
+    linkage = link(table, model=model, today=TODAY)
+    assert len(groups(linkage.persons)) == 2
+    assert linkage.links["decision"].to_pylist() in ([], [Decision.REVIEW])
+
+
+def test_no_registrations_are_no_persons(model: Model) -> None:
+    linkage = link(registrations(), model=model, today=TODAY)
+    assert linkage.persons.num_rows == linkage.links.num_rows == 0
