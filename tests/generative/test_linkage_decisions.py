@@ -97,6 +97,11 @@ def test_a_baby_under_its_mothers_number_is_not_its_mother(model: Model) -> None
     assert groups(link(table, model=model, today=TODAY).persons) == {frozenset({0, 1}), frozenset({2})}
 
 
+def test_a_baby_without_a_birth_date_is_not_its_mother_either(model: Model) -> None:
+    baby = {**BABY, **MOTHERS_NUMBER, "name": "李芳之子", "sex": "2", "birth_date": None}
+    assert len(groups(link(registrations(MOTHER, baby), model=model, today=TODAY).persons)) == 2
+
+
 def test_a_baby_whose_mother_is_named_is_not_its_mother_under_one_name(model: Model) -> None:
     child = {**BABY, "name": "李芳", "mother_name": "李芳", "mother_document": MOTHER["document_number"]}
     table = registrations(MOTHER, child)
@@ -112,6 +117,17 @@ def test_twins_stay_two(model: Model) -> None:
     unnamed = [BABY | {"name": "李芳之女", "local_number": str(place)} for place in range(2)]
     for twins in (numbered, unnamed):
         assert len(groups(link(registrations(*twins), model=model, today=TODAY).persons)) == 2
+
+
+def test_a_newborn_that_fits_either_of_twins_is_for_a_human(model: Model) -> None:
+    """With one child it is that child's; with two nobody can say whose."""
+    newborn = {**BABY, "name": "李芳之女", "mother_name": "李芳"}
+    children = [BABY | {"name": name, "institution": 2, "mother_name": "李芳"} for name in ("李文博", "李佳静")]
+    alone = link(registrations(newborn, children[0]), model=model, today=TODAY)
+    assert groups(alone.persons) == {frozenset({0, 1})}
+    both = link(registrations(newborn, *children), model=model, today=TODAY)
+    assert len(groups(both.persons)) == 3
+    assert both.links["decision"].to_pylist().count(Decision.REVIEW) >= 2
 
 
 def test_a_weak_link_does_not_chain_two_people_with_numbers_of_their_own(model: Model) -> None:

@@ -1,7 +1,8 @@
 """From weighed pairs to persons, so that one weak link does not chain two families.
 
 Groups grow by the strongest link first. Two groups stay apart when something forbids any pair between them, when each
-has a valid citizen number of its own and they differ, or when the pairs between them are too weak on average.
+has a valid citizen number of its own and they differ, or when the pairs between them are too weak on average. A newborn
+without a name that fits two children is for a human: they may be twins.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -12,7 +13,7 @@ import numba
 import numpy as np
 
 from kangqiao.identity.linkage.blocking import Pairs
-from kangqiao.identity.linkage.columns import FAR, NONE, Columns
+from kangqiao.identity.linkage.columns import FAR, NONE, Registrations, counted
 from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Document, Name
 from kangqiao.identity.linkage.model import Thresholds
 
@@ -36,10 +37,12 @@ class Clusters(NamedTuple):
 
 
 def clustered(
-    columns: Columns, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, thresholds: Thresholds
+    registrations: Registrations, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, thresholds: Thresholds
 ) -> Clusters:
     """Decide who is one person. Of equally strong links the one of earlier registrations goes first."""
+    columns = registrations.columns
     strong = np.flatnonzero((weights >= thresholds.same) & ~_under_other_names(patterns))
+    strong = strong[~_of_either_twin(registrations, pairs.left[strong], pairs.right[strong])]
     order = strong[np.lexsort((pairs.right[strong], pairs.left[strong], -weights[strong]))]
     neighbours = (patterns & (LEVELS - 1)) == Document.NEIGHBOURS_VALID
     forbidden = (patterns >> (BITS * OBSTACLE)) != 0
@@ -58,6 +61,14 @@ def _under_other_names(patterns: np.ndarray) -> np.ndarray:
     """Say where names have nothing in common: one number under two names is for a human, whatever else agrees."""
     name = patterns >> BITS & (LEVELS - 1)
     return (name == Name.DIFFERENT) | (name == Name.OTHER_MOTHER)
+
+
+def _of_either_twin(registrations: Registrations, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Say which links join an unnamed newborn that has links to differently sounding names, too."""
+    name, names = registrations.columns.name, registrations.names
+    first, second = names.newborn[name[left]], names.newborn[name[right]]
+    newborn, other = np.where(first, left, right), np.where(first, right, left)
+    return counted(newborn.astype(np.int64), names.sound[name[other]], first ^ second) > 1
 
 
 @numba.njit(cache=True, nogil=True)

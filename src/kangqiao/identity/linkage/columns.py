@@ -19,6 +19,9 @@ from kangqiao.identity.rules import CITIZEN_FORM
 NONE: Final = 0
 """What is missing: a key, number, card, phone, division or date of nothing."""
 
+UNDATED: Final = -1_000_000
+"""The day of birth of which nothing is known."""
+
 FAR, NEAR, FITS = 0, 1, 2
 """How the birth date inside a citizen number agrees with the recorded one; NEAR also where none is recorded."""
 
@@ -44,7 +47,9 @@ class Columns(NamedTuple):
     name: np.ndarray  # int32: place in Names
     sex: np.ndarray  # int8: 1 or 2; 0 unknown
     birth: np.ndarray  # int32: yyyymmdd, or NONE
-    day: np.ndarray  # int32: birth date in days since 1970
+    day: (
+        np.ndarray
+    )  # int32: birth date in days since 1970, else by the number or, of newborns, registration; or UNDATED
     phone: np.ndarray  # int64, or NONE
     callers: np.ndarray  # int32: how many surnames stand behind the phone
     division: np.ndarray  # int64: twelve digits, or NONE
@@ -135,14 +140,20 @@ def _select(relation: str, today: date) -> str:
 
 
 def _finished(read: dict[str, np.ndarray], names: Names, name: np.ndarray, mother: np.ndarray) -> Registrations:
-    """Add what only the whole file tells: who stands behind a key, a phone, a name."""
-    named = name != NO_NAME
+    """Add what only names, numbers and the whole file tell: days of birth, who is behind a key, a phone, a name."""
+    named, newborn, undated = name != NO_NAME, names.newborn[name], read["birth"] == NONE
     bearers = counted(names.form[name], read["birth"].astype(np.int64), named)
+    fit = _fits(read["key"], read["birth"], np.where(undated, read["registered"], read["day"]), undated & ~newborn)
+    read["day"] = np.select(
+        [~undated, newborn, read["key"] > 0],
+        [read["day"], read["registered"], _day_by_number(read["key"])],
+        default=UNDATED,
+    ).astype(np.int32)
     columns = Columns(
         **read,
         name=name,
         mother=mother,
-        fit=_fits(read["key"], read["birth"], read["day"]),
+        fit=fit,
         holders=counted(read["key"], names.sound[name], (read["key"] != NONE) & named),
         callers=counted(read["phone"], names.surname[name].astype(np.int64), read["phone"] != NONE),
     )
@@ -167,13 +178,18 @@ def born_by_number(number: np.ndarray) -> np.ndarray:
     return (number // 1000 % 100_000_000).astype(np.int32)
 
 
-def _fits(key: np.ndarray, birth: np.ndarray, day: np.ndarray) -> np.ndarray:
+def _day_by_number(number: np.ndarray) -> np.ndarray:
+    """Return the birth date inside citizen numbers in days since 1970; anything for what is none."""
+    inside = np.where(number > 0, born_by_number(number), 19700101)
+    months = (inside // 10000 - 1970).astype(np.int64) * 12 + inside // 100 % 100 - 1
+    return (months.astype("datetime64[M]").astype("datetime64[D]") + (inside % 100 - 1)).astype(np.int64)
+
+
+def _fits(key: np.ndarray, birth: np.ndarray, day: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """Return how numbers agree with birth dates; `day` is that of registration for newborns without one."""
     citizen = key > 0
     inside = np.where(citizen, born_by_number(key), 0)
-    text = np.where(citizen, inside, 19700101)
-    months = (text // 10000 - 1970).astype("int64") * 12 + text // 100 % 100 - 1
-    told = (months.astype("datetime64[M]").astype("datetime64[D]") + (text % 100 - 1)).astype(np.int64)
     same_year, same_day = inside // 10000 == birth // 10000, inside % 10000 == birth % 10000
     guessed = (birth % 10000 == 101) & (abs(inside // 10000 - birth // 10000) <= ESTIMATE_ERROR)
-    near = (abs(told - day) <= SAME_DAY_ERROR) | same_year | same_day | guessed | (birth == NONE)
+    near = (abs(_day_by_number(key) - day) <= SAME_DAY_ERROR) | same_year | same_day | guessed | unknown
     return np.where(~citizen, NEAR, np.where(inside == birth, FITS, np.where(near, NEAR, FAR))).astype(np.int8)

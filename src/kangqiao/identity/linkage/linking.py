@@ -52,7 +52,7 @@ def learn(found: Compared, *, version: str, thresholds: Thresholds | None = None
 def decide(found: Compared, model: Model) -> Linkage:
     """Decide with a model who is one person; the same registrations in any order are decided alike."""
     weights = weighed(found.patterns, model.weights, model.priors)
-    clusters = clustered(found.registrations.columns, found.pairs, found.patterns, weights, model.thresholds)
+    clusters = clustered(found.registrations, found.pairs, found.patterns, weights, model.thresholds)
     record = found.registrations.columns.record
     kept = np.flatnonzero(clusters.decision != Decision.DIFFERENT)
     rules = pa.array([rule.word for rule in RULES])

@@ -11,6 +11,7 @@ from kangqiao.identity.linkage.columns import (
     FAR,
     NONE,
     SAME_DAY_ERROR,
+    UNDATED,
     Registrations,
 )
 from kangqiao.identity.linkage.comparison import (
@@ -349,8 +350,8 @@ def _obstacle(columns, names, one, other, document, name):  # pragma: no cover -
     alike = Name.SAME_RARE <= name <= Name.HOMOPHONE or name == Name.SAME_EVERYWHERE
     if document == Document.NEIGHBOURS_VALID and not alike:
         return Obstacle.TWO_DOCUMENTS
-    apart = abs(columns.day[one] - columns.day[other]) >= TEN_YEARS
-    if columns.birth[one] != NONE and columns.birth[other] != NONE and apart:
+    dated = columns.day[one] != UNDATED and columns.day[other] != UNDATED
+    if dated and abs(columns.day[one] - columns.day[other]) >= TEN_YEARS:
         if _is_mother(columns, one, other) or _is_mother(columns, other, one):
             return Obstacle.MOTHER_AND_CHILD
         if names.newborn[columns.name[one]] or names.newborn[columns.name[other]]:
