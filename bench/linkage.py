@@ -1,0 +1,199 @@
+"""Who is one person: accuracy, seconds and memory of the linkage engine, beside Splink on the same registrations.
+
+    .venv/bin/python bench/linkage.py [shapes] [seed] [ours]     (default AC 2 both; "ours" leaves Splink out)
+
+Shape A: a million people with 1.25 registrations each; C, as a city really is: 226,000 people with 4.4 each. Planted
+mess and truth come from `kangqiao.simulation.identities`. The operating point was chosen on seed 1; score another one.
+Every run is a process of its own with two threads, trains on the registrations it links, and is timed from the file to
+the groups of the first threshold, with compiled code at hand from an earlier run. Scores are over pairs of
+registrations of the groups that come out.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from kangqiao.identity.duckdb_rules import with_document_key
+from kangqiao.simulation.identities.generating import generate_identities
+from kangqiao.simulation.identities.kinds import KINDS, marked
+
+TODAY = date(2026, 10, 31)
+SHAPES = {"A": (1_000_000, 1.25), "C": (226_000, 4.4)}
+DEFAULTS = ("AC", "2", "both")
+SPLINK_THRESHOLDS = (0.5, 0.9, 0.99, 0.999, 0.9999)
+console = Console(width=140)
+
+
+def main() -> None:
+    """Generate each shape, link it with both, print the tables."""
+    if sys.argv[1:2] == ["--run"]:
+        _run(sys.argv[2], Path(sys.argv[3]))
+        return
+    shapes, seed, only = (*sys.argv[1:], *DEFAULTS[len(sys.argv) - 1 :])
+    for shape in shapes:
+        people, each = SHAPES[shape]
+        with tempfile.TemporaryDirectory(prefix="kangqiao-bench-") as name:
+            folder = Path(name)
+            generate_identities(folder=folder, people=people, records_per_person=each, seed=int(seed))
+            _report(f"shape {shape}, seed {seed}", folder, ["ours"] if only == "ours" else ["ours", "splink"])
+
+
+def _report(title: str, folder: Path, engines: list[str]) -> None:
+    truth = pq.read_table(folder / "truth.parquet").sort_by("record")
+    person, kinds = truth["person"].to_numpy(), truth["kinds"].to_numpy()
+    table = Table("", "groups: precision", "recall", "F1", "review, % of registrations", "seconds", "MB", title=title)
+    for engine in engines:
+        subprocess.run([sys.executable, __file__, "--run", engine, str(folder)], check=True)
+        told = json.loads((folder / f"{engine}.json").read_text())
+        for place, (name, review) in enumerate(told["results"].items()):
+            found = pq.read_table(folder / f"{engine}-{place}.parquet")["person"].to_numpy()
+            scores = [f"{score:.5f}" for score in _scores(person, found)]
+            cost = (f"{told['seconds']:.1f}", f"{told['megabytes']:.0f}") if place == 0 else ("", "")
+            table.add_row(
+                f"{engine}: {name}", *scores, "–" if review is None else f"{100 * review / len(person):.2f}", *cost
+            )
+    console.print(table)
+    console.print(_by_kind(person, kinds, pq.read_table(folder / "ours-0.parquet")["person"].to_numpy()))
+
+
+def _pairs(group: np.ndarray) -> float:
+    size = np.unique(group, return_counts=True)[1].astype(np.float64)
+    return float((size * (size - 1) / 2).sum())
+
+
+def _scores(person: np.ndarray, found: np.ndarray) -> tuple[float, float, float]:
+    both = _pairs(person * 100_000_000 + found)
+    precision, recall = both / _pairs(found), both / _pairs(person)
+    return precision, recall, 2 * precision * recall / (precision + recall)
+
+
+def _by_kind(person: np.ndarray, kinds: np.ndarray, found: np.ndarray) -> Table:
+    """Per kind of mess: of its registrations' pairs with others of the same person (or group), how many are right."""
+    table = Table("kind of mess", "registrations", "precision", "recall")
+    both, true, grouped = (_others(group) for group in (person * 100_000_000 + found, person, found))
+    for kind in KINDS:
+        rows = marked(kinds, kind)
+        if rows.any() and grouped[rows].any() and true[rows].any():
+            right = both[rows].sum()
+            shown = (f"{right / total[rows].sum():.4f}" for total in (grouped, true))
+            table.add_row(kind, f"{rows.sum():,}", *shown)
+    return table
+
+
+def _others(group: np.ndarray) -> np.ndarray:
+    place, size = np.unique(group, return_inverse=True, return_counts=True)[1:]
+    return size[place] - 1
+
+
+def _run(engine: str, folder: Path) -> None:
+    started = time.perf_counter()
+    seconds, results = 0.0, {}
+    for place, (name, persons, review) in enumerate({"ours": _ours, "splink": _splink}[engine](folder)):
+        seconds = seconds or time.perf_counter() - started
+        results[name] = review
+        pq.write_table(persons.sort_by("record"), folder / f"{engine}-{place}.parquet")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told = {"seconds": seconds, "megabytes": peak, "results": results}
+    (folder / f"{engine}.json").write_text(json.dumps(told))
+
+
+def _ours(folder: Path) -> Iterator[tuple[str, pa.Table, int | None]]:
+    """Yield groups and how many registrations a human must look at: the operating point first, then a looser one."""
+    from kangqiao.identity.linkage.clusters import Decision
+    from kangqiao.identity.linkage.linking import compare, decide, learn
+    from kangqiao.identity.linkage.model import Thresholds
+
+    found = compare(folder / "records.parquet", today=TODAY)
+    for thresholds in (Thresholds(), Thresholds(same=4.0)):
+        linkage = decide(found, learn(found, version="bench", thresholds=thresholds))
+        asked = linkage.links.filter(pa.compute.equal(linkage.links["decision"], int(Decision.REVIEW)))
+        review = len(np.unique(np.concatenate([asked["left"].to_numpy(), asked["right"].to_numpy()])))
+        yield f"same from {thresholds.same} bits", linkage.persons, review
+
+
+def _splink(folder: Path) -> Iterator[tuple[str, pa.Table, int | None]]:
+    """Yield the groups of a good model by hand for this data, at several thresholds."""
+    import splink.comparison_level_library as level
+    import splink.comparison_library as compare
+    from splink import Linker, SettingsCreator, block_on
+    from splink.internals.duckdb.database_api import DuckDBAPI
+
+    session = duckdb.connect(config={"threads": 2})
+    keyed = with_document_key(
+        f"read_parquet('{folder / 'records.parquet'}')",
+        type_column="document_type",
+        number_column="document_number",
+        today=TODAY,
+    )
+    session.execute(f"""CREATE TABLE registration AS
+        SELECT record AS unique_id, key_number AS key, sex, phone,
+               coalesce(key_number, CASE WHEN length(document_number) = 18 THEN document_number END) AS typed,
+               regexp_replace(name, '[\\s·•.．]', '', 'g') AS name, strftime(birth_date, '%Y-%m-%d') AS birth,
+               year(birth_date) AS year, division AS village, division[:9] AS township, division[:6] AS county,
+               mother_name FROM ({keyed})""")
+    blocks = [
+        block_on("key"),
+        block_on("name", "birth"),
+        block_on("name", "village"),
+        block_on("name", "year", "township"),
+        block_on("phone", "birth"),
+        block_on("phone", "name"),
+    ]
+    place = compare.CustomComparison(
+        output_column_name="place",
+        comparison_levels=[
+            level.NullLevel("village"),
+            level.ExactMatchLevel("village"),
+            level.ExactMatchLevel("township"),
+            level.ExactMatchLevel("county"),
+            level.ElseLevel(),
+        ],
+    )
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        comparisons=[
+            compare.DamerauLevenshteinAtThresholds("typed", [1]),
+            compare.DamerauLevenshteinAtThresholds("name", [1]).configure(term_frequency_adjustments=True),
+            compare.DamerauLevenshteinAtThresholds("birth", [1]),
+            compare.ExactMatch("sex"),
+            compare.ExactMatch("phone").configure(term_frequency_adjustments=True),
+            place,
+            compare.ExactMatch("mother_name"),
+        ],
+        blocking_rules_to_generate_predictions=blocks,
+        retain_matching_columns=False,
+    )
+    linker = Linker(DuckDBAPI(session).register("registration"), settings, log_level=40)
+    linker.training.estimate_probability_two_random_records_match(
+        [block_on("key"), block_on("name", "birth")], recall=0.9
+    )
+    linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
+    for rule in (block_on("key"), block_on("name", "birth"), block_on("phone", "birth")):
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    predicted = linker.inference.predict(threshold_match_probability=min(SPLINK_THRESHOLDS))
+    for threshold in SPLINK_THRESHOLDS:
+        groups = linker.clustering.cluster_pairwise_predictions_at_threshold(
+            predicted, threshold_match_probability=threshold
+        )
+        persons = session.sql(
+            f"""SELECT unique_id AS record, min(unique_id) OVER (PARTITION BY cluster_id) AS person
+                  FROM {groups.physical_name}"""
+        ).to_arrow_table()
+        yield f"same from {threshold}", persons, None
+
+
+if __name__ == "__main__":
+    main()
