@@ -139,8 +139,7 @@ def _splink(folder: Path) -> Iterator[tuple[str, pa.Table, int | None]]:
         today=TODAY,
     )
     session.execute(f"""CREATE TABLE registration AS
-        SELECT record AS unique_id, key_number AS key, sex, phone,
-               coalesce(key_number, CASE WHEN length(document_number) = 18 THEN document_number END) AS typed,
+        SELECT record AS unique_id, key_number AS key, upper(replace(document_number, ' ', '')) AS typed, sex, phone,
                regexp_replace(name, '[\\s·•.．]', '', 'g') AS name, strftime(birth_date, '%Y-%m-%d') AS birth,
                year(birth_date) AS year, division AS village, division[:9] AS township, division[:6] AS county,
                mother_name FROM ({keyed})""")
