@@ -205,7 +205,7 @@ def _found(lake: Path, planted: dict) -> tuple[dict[tuple[str, str], set[tuple[s
 
     Of two equal rows nobody can say which was entered first: the one that was planted stands for both.
     """
-    from kangqiao.quality.judging import BITS, judged_rules, judged_sql
+    from kangqiao.quality.judging import BITS, judged_rules, judged_sql, prepare
     from kangqiao.standards.data_set import data_sets
     from kangqiao.standards.imported_codes import define_views
 
@@ -217,6 +217,7 @@ def _found(lake: Path, planted: dict) -> tuple[dict[tuple[str, str], set[tuple[s
     rows: dict[str, int] = {}
     for word, data_set in data_sets().items():
         rules, table = judged_rules(word), data_set.table()
+        prepare(session, data_set, rules)
         session.execute(f"CREATE OR REPLACE TEMPORARY TABLE judged AS {judged_sql(data_set, rules)}")
         rows[word] = session.execute("SELECT count(*) FROM judged").fetchall()[0][0]
         for place, rule in enumerate(rules):
@@ -341,8 +342,8 @@ def _time(folder: Path, wanted: int) -> None:
         for data_set in data_sets().values():
             session.execute(_scan(data_set)).fetchall()
         scans.append(time.perf_counter() - started)
-        session.execute(judging.TABLES)
         started = time.perf_counter()
+        judging.begin(session)
         for word in data_sets():
             judging.judge(session, word)
         judgements.append(time.perf_counter() - started)

@@ -42,7 +42,7 @@ TABLES = """
 def judge(session: duckdb.DuckDBPyConnection, word: str) -> None:
     """Fill the tables of a measurement with one data set's rows."""
     data_set, rules = data_sets()[word], judged_rules(word)
-    imported_codes.define_views(session)
+    prepare(session, data_set, rules)
     session.execute(f"CREATE OR REPLACE TEMPORARY TABLE judged AS {judged_sql(data_set, rules)}")
     groups = range(len(range(0, len(rules), BITS)))
     masks = ", ".join(f"assessed_{group}, failed_{group}" for group in groups)
@@ -59,6 +59,25 @@ def judge(session: duckdb.DuckDBPyConnection, word: str) -> None:
     _stand(session, word, rules)
     for group in groups:
         _count(session, word, rules[group * BITS : (group + 1) * BITS], group)
+
+
+def begin(session: duckdb.DuckDBPyConnection) -> None:
+    """Empty the tables of a measurement, and forget what the one before prepared."""
+    session.execute(TABLES)
+    imported_codes.define_views(session)
+    for (name,) in session.execute(PREPARED).fetchall():
+        session.execute(f'DROP TABLE "{name}"')
+
+
+PREPARED = "SELECT table_name FROM duckdb_tables() WHERE temporary AND contains(table_name, ' ')"
+"""Prepared tables have names of several words, other tables never."""
+
+
+def prepare(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], rules: Sequence[QualityRule]) -> None:
+    """Compute what the rules of a data set join, unless another data set's rules have asked for it already."""
+    for rule in rules:
+        for name, query in rule.stored.compile(data_set, "prepared").prepared if rule.stored else ():
+            session.execute(f'CREATE TEMPORARY TABLE IF NOT EXISTS "{name}" AS {query}')
 
 
 def judged_rules(word: str) -> list[QualityRule]:

@@ -82,7 +82,7 @@ def measure(*, home: Path, store: FileStore, actor: Actor, report: Report = lamb
 def judge_all(lake: Lake, report: Report = lambda *_: None) -> None:
     """Judge every data set; what was found is in the session's tables (``judging.TABLES``)."""
     session = lake.session
-    session.execute(judging.TABLES)
+    judging.begin(session)
     known = list(data_sets())
     last = _last_day(session, known)
     for done, word in enumerate(known):

@@ -91,12 +91,14 @@ def _parts(condition: Condition) -> Iterator[Condition]:
 class Compiled:
     """A stored rule as DuckDB reads it: joins to add to ``FROM … AS t``, and two conditions over the joined row.
 
-    ``alias`` names what the rule joins; it is unique in the statement.
+    ``prepared`` are tables the joins name, with the query that fills them: many rules of many data sets ask for the
+    same, which is computed once in a measurement.
     """
 
     joins: tuple[str, ...]
     assessed: str
     failed: str
+    prepared: tuple[tuple[str, str], ...] = ()
 
 
 class StoredRule(ABC):
@@ -135,13 +137,13 @@ class LeadsSomewhere(StoredRule):
             " UNION ALL SELECT institution_id, source_key FROM refused"
             f" WHERE data_set IN ({listed}) AND source_key IS NOT NULL"
         )
-        named = f"SELECT DISTINCT institution_id, source_key FROM ({named})"
+        sent = ("sent " + " ".join(self.to), f"SELECT DISTINCT institution_id, source_key FROM ({named})")
         column = f't."{self.field.name}"'
         join = (
-            f"LEFT JOIN ({named}) AS {alias}"
+            f'LEFT JOIN "{sent[0]}" AS {alias}'
             f" ON {alias}.institution_id = t.institution_id AND {alias}.source_key = {column}"
         )
-        return Compiled((join,), f"{column} IS NOT NULL", f"{alias}.source_key IS NULL")
+        return Compiled((join,), f"{column} IS NOT NULL", f"{alias}.source_key IS NULL", (sent,))
 
 
 @dataclass(frozen=True)
@@ -162,11 +164,12 @@ class Needs(StoredRule):
             f" UNION ALL SELECT institution_id, links['{self.by}'] FROM refused WHERE data_set = '{self.other}')"
             " WHERE named IS NOT NULL"
         )
+        owner = (f"named by {self.other} {self.by}", named)
         join = (
-            f"LEFT JOIN ({named}) AS {alias}"
+            f'LEFT JOIN "{owner[0]}" AS {alias}'
             f" ON {alias}.institution_id = t.institution_id AND {alias}.named = t.source_key"
         )
-        return Compiled((join,), "TRUE", f"{alias}.named IS NULL")
+        return Compiled((join,), "TRUE", f"{alias}.named IS NULL", (owner,))
 
 
 @dataclass(frozen=True)
@@ -333,15 +336,17 @@ class Agrees(StoredRule):
             f"SELECT resident_id, said, count(*) AS votes FROM ({rows}) AS rows"
             " JOIN patient ON patient.id = rows.patient_id GROUP BY ALL"
         )
-        join = (
-            f"LEFT JOIN (SELECT resident_id, max_by(said, votes) AS said, max(votes) AS votes, sum(votes) AS heard"
-            f" FROM ({said}) GROUP BY resident_id HAVING sum(votes) > 1) AS {alias}"
-            f" ON {alias}.resident_id = patient.resident_id"
+        heard = (
+            f"said {self.field.name} by {' '.join(self.others)}",
+            "SELECT resident_id, max_by(said, votes) AS said, max(votes) AS votes, sum(votes) AS heard"
+            f" FROM ({said}) GROUP BY resident_id HAVING sum(votes) > 1",
         )
+        join = f'LEFT JOIN "{heard[0]}" AS {alias} ON {alias}.resident_id = patient.resident_id'
         return Compiled(
             (join,),
             f"(t.{column} IS NOT NULL AND {alias}.heard IS NOT NULL)",
             f"(t.{column} <> {alias}.said AND {alias}.votes > {alias}.heard - {alias}.votes)",
+            (heard,),
         )
 
 
