@@ -171,23 +171,25 @@ def _stand(session: duckdb.DuckDBPyConnection, word: str, rules: Sequence[Qualit
 
 def _count(session: duckdb.DuckDBPyConnection, word: str, rules: Sequence[QualityRule], group: int) -> None:
     names = ", ".join(f"({1 << bit}::BIGINT, '{rule.word}')" for bit, rule in enumerate(rules))
-    session.execute(f"CREATE OR REPLACE TEMPORARY TABLE rule AS SELECT * FROM (VALUES {names}) AS v(bit, word)")
+    listed = f"(VALUES {names}) AS rule(bit, word)"
     session.execute(
         f"""INSERT INTO measure
             SELECT institution_id, '{word}', word, month, sum(rows) FILTER (assessed & bit <> 0),
                 coalesce(sum(rows) FILTER (failed & bit <> 0), 0)
             FROM (SELECT institution_id, date_trunc('month', day)::DATE AS month, assessed_{group} AS assessed,
-                    failed_{group} AS failed, sum(rows) AS rows FROM combination GROUP BY ALL), rule
+                    failed_{group} AS failed, sum(rows) AS rows FROM combination GROUP BY ALL), {listed}
             WHERE assessed & bit <> 0 GROUP BY institution_id, word, month"""
     )
+    if not session.execute(f"SELECT EXISTS (FROM combination WHERE failed_{group} <> 0)").fetchall()[0][0]:
+        return
     session.execute(
         f"""INSERT INTO failed_day
-            SELECT institution_id, '{word}', word, day, sum(rows) FROM combination, rule
+            SELECT institution_id, '{word}', word, day, sum(rows) FROM combination, {listed}
             WHERE failed_{group} & bit <> 0 GROUP BY institution_id, word, day"""
     )
     session.execute(
         f"""INSERT INTO example (institution_id, data_set, rule, day, record_id)
             SELECT institution_id, '{word}', word, kept.day, kept.id
             FROM (SELECT institution_id, word, unnest(max({{'day': day, 'id': id}}, {EXAMPLES})) AS kept
-                FROM judged, rule WHERE failed_{group} & bit <> 0 GROUP BY institution_id, word)"""
+                FROM judged, {listed} WHERE failed_{group} & bit <> 0 GROUP BY institution_id, word)"""
     )
