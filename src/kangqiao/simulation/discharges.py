@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from kangqiao.simulation.life import HOUR, Life, codes, part_keys, same
+from kangqiao.simulation.facts import facts
+from kangqiao.simulation.life import HOUR, Life, codes, facts_column, part_keys, same
 from kangqiao.simulation.sheets import Column, Keys, Pick, Sheet, stack, take
 
 SHARES = {
@@ -20,6 +22,16 @@ SHARES = {
     "treatment_material": 0.06,
 }
 """How a bill is shared out, the rest being other costs."""
+
+IN_TRADITION = {
+    "herbs": ("western_drugs", 0.35),
+    "patent_medicines": ("western_drugs", 0.2),
+    "tcm_treatment": ("general_treatment", 0.6),
+    "tcm_differentiation": ("general_service", 0.25),
+}
+"""What a hospital of traditional medicine gives instead: a share of another part of the bill."""
+
+TRADITIONAL_HOSPITALS = ("city_tcm", "county_tcm")
 
 SUMMARY = "C0053"
 SECTIONS = ("10154-3", "11535-2", "8648-8", "8653-8")
@@ -36,8 +48,8 @@ def discharges(life: Life, stays: Sheet, diagnoses: Sheet, operations: Sheet) ->
     """Return front pages with their diagnoses and operations, and discharge summaries, of those who have left."""
     stays = ended(stays)
     return [
-        _front_pages(life, stays, operations),
-        _diagnoses(stays, diagnoses),
+        _front_pages(life, stays, diagnoses, operations),
+        _with_tradition(_diagnoses(stays, diagnoses), _traditional(life, stays), stays),
         _operations(stays, operations),
         *_summaries(stays.take(np.flatnonzero(~says(stays.columns["leaving"], DEAD))), diagnoses),
     ]
@@ -62,10 +74,40 @@ def _shared_out(stays: Sheet, operations: Sheet) -> dict[str, np.ndarray]:
     return parts
 
 
-def _front_pages(life: Life, stays: Sheet, operations: Sheet) -> Sheet:
+def _traditional(life: Life, stays: Sheet) -> np.ndarray:
+    """Say which stays were at a hospital of traditional medicine, whose front page has a form of its own."""
+    kinds = np.array([one.kind in TRADITIONAL_HOSPITALS for one in life.institutions.each])
+    return kinds[stays.institution]
+
+
+def _tradition_of(codes_of_disease: Pick) -> np.ndarray:
+    """Return the line of ``tcm_diagnoses.csv`` for diagnoses of ICD-10, by chapter letter; -1 where there is none."""
+    known = {letter: line for line, letter in enumerate(facts("tcm_diagnoses")["chapter"])}
+    lines = [known.get((code or "")[:1], -1) for code in codes_of_disease.words.to_pylist()]
+    return np.array([*lines, -1])[codes_of_disease.index]
+
+
+def _main_tradition(stays: Sheet, diagnoses: Sheet) -> np.ndarray:
+    """Return for every stay the line of ``tcm_diagnoses.csv`` that its main diagnosis has."""
+    mains = _diagnoses(stays, diagnoses)
+    mains = mains.take(np.flatnonzero(mains.columns["main"]))
+    lines = np.full(len(stays), -1)
+    place = np.searchsorted(stays.keys.numbers, mains.columns["front_page"].numbers)
+    lines[place] = _tradition_of(mains.columns["disease"])
+    return lines
+
+
+def _front_pages(life: Life, stays: Sheet, diagnoses: Sheet, operations: Sheet) -> Sheet:
     stay, count = stays.columns, len(stays)
-    parts = _shared_out(stays, operations)
-    money: dict[str, Column] = {name: part / 100 for name, part in parts.items()}
+    parts, traditional = _shared_out(stays, operations), _traditional(life, stays)
+    instead: dict[str, Column] = {}
+    for name, (whole, share) in IN_TRADITION.items():
+        moved = np.where(traditional, parts[whole] * round(share * 100) // 100, 0)
+        if name != "tcm_differentiation":  # it is said beside the part it belongs to, not instead of it
+            parts[whole] = parts[whole] - moved
+        instead[name] = np.where(traditional, moved / 100, np.nan)
+    money: dict[str, Column] = {name: part / 100 for name, part in parts.items()} | instead
+    tradition = np.where(traditional, _main_tradition(stays, diagnoses), -1)
     dead = says(stay["leaving"], DEAD)
     kept = ("payment", "times", "number", "record_number", "route", "admitted", "admission_department")
     more = ("discharged", "discharge_department", "days", "leaving", "receiver", "attending_doctor", "resident_doctor")
@@ -80,7 +122,12 @@ def _front_pages(life: Life, stays: Sheet, operations: Sheet) -> Sheet:
         {
             "encounter": stays.keys,
             "encounter_kind": same(count, "3"),
-            "kind": same(count, "1"),
+            "kind": codes(traditional.astype(int), "1", "2"),
+            "treatment_kind": codes(np.where(traditional, stays.keys.numbers % 3 // 2, -1), "3", "1"),
+            "outpatient_tcm_disease_name": facts_column("tcm_diagnoses", "disease", tradition),
+            "outpatient_tcm_syndrome_name": facts_column("tcm_diagnoses", "syndrome", tradition),
+            "tcm_technique": codes(np.where(traditional, stays.keys.numbers % 2, -1), "T", "F"),
+            "tcm_nursing": codes(np.where(traditional, 0, -1), "T"),
             **{name: stay[name] for name in (*kept, *more)},
             "abo": codes(life.people.abo[person], "1", "2", "3", "4", "5"),
             "rh": codes(life.people.rh[person], "1", "2", "3", "4"),
@@ -140,6 +187,33 @@ def _diagnoses(stays: Sheet, diagnoses: Sheet) -> Sheet:
         }
 
     return of_stays("front-page-diagnosis", stays=stays, parts=diagnoses, pages=pages, prefix="BZ", columns=described)
+
+
+def _with_tradition(lines: Sheet, traditional: np.ndarray, stays: Sheet) -> Sheet:
+    """Return the diagnoses of front pages and, behind those of a traditional page, its 主病 and 主证.
+
+    They have names only: hospitals in the field have rarely mapped them to GB/T 15657.
+    """
+    page = np.searchsorted(stays.keys.numbers, lines.columns["front_page"].numbers)
+    count = np.bincount(page, minlength=len(stays))
+    tradition = _tradition_of(lines.columns["disease"])
+    mains = np.flatnonzero(lines.columns["main"] & traditional[page] & (tradition >= 0))
+    plain = {"tcm_role": codes(np.full(len(lines), -1), "1"), "tcm_disease_name": codes(np.full(len(lines), -1), "")}
+    sheets = [lines.with_columns(**plain)]
+    for number, column in enumerate(("disease", "syndrome")):
+        main, rank = lines.take(mains), count[page[mains]] + number
+        none = Pick(np.full(len(mains), -1, dtype=np.int32), main.columns["disease"].words)
+        columns = {
+            "sequence": rank + 1,
+            "main": np.zeros(len(mains), dtype=bool),
+            "disease": none,
+            "disease_name": replace(none, words=main.columns["disease_name"].words),
+            "tcm_role": codes(np.full(len(mains), number), "1", "2"),
+            "tcm_disease_name": facts_column("tcm_diagnoses", column, tradition[mains]),
+        }
+        keys = part_keys("BZ", _page_keys(stays.keys.numbers[page[mains]]), rank)
+        sheets.append(replace(main, keys=keys, columns=main.columns | columns))
+    return stack(sheets)
 
 
 def _operations(stays: Sheet, operations: Sheet) -> Sheet:
