@@ -18,7 +18,7 @@ from kangqiao.quality.reports.figures import (
     without_numbers_of_people,
 )
 from kangqiao.quality.reports.wording import changes_of, how_scored
-from kangqiao.quality.rules import NOTHING, Count, total_score
+from kangqiao.quality.rules import NOTHING, Count
 from kangqiao.standards.quality import Dimension
 
 OCTOBER, SEPTEMBER = dt.date(2026, 10, 1), dt.date(2026, 9, 1)
@@ -27,7 +27,7 @@ LATE, LABEL = "vital-signs.revised_at:late", "vital-signs.source_key:repeated"
 
 def score_of(**counts):
     all_counts = {each: counts.get(each.name.lower(), NOTHING) for each in Dimension}
-    return Score(total_score(all_counts.values()), all_counts)
+    return Score(all_counts)
 
 
 def line(key, assessed, failed, before=0):

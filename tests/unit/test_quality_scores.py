@@ -89,7 +89,8 @@ def test_a_month_is_its_days_and_months_are_counted_over_the_turn_of_the_year(da
 
 
 def line(title, total, *, code="", before=None):
-    return ScoreLine(title, title, code, Rank(None, 0, None), Score(total, NO_SCORE.counts), before, Amount(1, 0, 0))
+    score = NO_SCORE if total is None else Score({Dimension.VALIDITY: Count(100, round(100 - total))})
+    return ScoreLine(title, title, code, Rank(None, 0, None), score, before, Amount(1, 0, 0))
 
 
 def test_lines_without_a_value_come_last_in_both_directions():

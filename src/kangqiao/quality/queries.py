@@ -18,7 +18,7 @@ from django.db import connection
 
 from kangqiao.quality.catalogue import Stage, rule_by_key
 from kangqiao.quality.places import Seats
-from kangqiao.quality.rules import NOTHING, Count
+from kangqiao.quality.rules import NOTHING, Count, total_score
 from kangqiao.standards.quality import Dimension
 
 
@@ -59,10 +59,14 @@ def months_before(month: dt.date, count: int) -> dt.date:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score from 0 to 100 (None: not assessable), and the counts of the dimensions it comes from."""
+    """The counts of the dimensions, and the score that comes from them."""
 
-    total: float | None
     counts: Mapping[Dimension, Count]
+
+    @property
+    def total(self) -> float | None:
+        """0 to 100, or None where nothing can be assessed."""
+        return total_score(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Amount:
         return 100 * (1 - (self.failed + self.refused) / self.sent) if self.sent else None
 
 
-NO_SCORE = Score(None, dict.fromkeys(Dimension, NOTHING))
+NO_SCORE = Score(dict.fromkeys(Dimension, NOTHING))
 NO_ROWS = Amount(0, 0, 0)
 
 
@@ -130,18 +134,12 @@ def scores(seats: Seats, by: By, period: Period, *, data_set: str | None = None)
     )
     counted = _sums(seats, "quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
     rows = _rows(
-        f"""WITH counted AS ({counted})
-            SELECT key, {_TOTAL}, {listed}
-            FROM counted GROUP BY key""",
+        f"WITH counted AS ({counted}) SELECT key, {listed} FROM counted GROUP BY key",
         seats,
         period,
         data_set=data_set,
     )
-    return {key: Score(total, _by_dimension(numbers)) for key, total, *numbers in rows}
-
-
-_TOTAL = "round(avg(100 * (1 - failed::numeric / assessed)) FILTER (WHERE assessed > 0), 6)::float8"
-"""``rules.total_score`` of the counts of a group's dimensions."""
+    return {key: Score(_by_dimension(numbers)) for key, *numbers in rows}
 
 
 def _by_dimension(numbers: Sequence[int]) -> dict[Dimension, Count]:
@@ -150,17 +148,8 @@ def _by_dimension(numbers: Sequence[int]) -> dict[Dimension, Count]:
 
 
 def total_scores(seats: Seats, by: By, period: Period, *, data_set: str | None = None) -> dict[Any, float | None]:
-    """Return the scores without their dimensions: enough to rank and to draw."""
-    counted = _sums(seats, "quality_standing", by, ("assessed", "failed"), data_set=data_set, also="dimension")
-    rows = _rows(
-        f"""WITH counted AS ({counted})
-            SELECT key, {_TOTAL}
-            FROM counted GROUP BY key""",
-        seats,
-        period,
-        data_set=data_set,
-    )
-    return dict(rows)
+    """Return the scores without their dimensions: enough to rank."""
+    return {key: score.total for key, score in scores(seats, by, period, data_set=data_set).items()}
 
 
 def amounts(seats: Seats, by: By, period: Period, *, data_set: str | None = None) -> dict[Any, Amount]:

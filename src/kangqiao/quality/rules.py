@@ -35,9 +35,12 @@ NOTHING = Count(0, 0)
 
 
 def total_score(counts: Iterable[Count]) -> float | None:
-    """Return the mean score of the dimensions that can be assessed, or None where none can."""
+    """Return the mean score of the dimensions that can be assessed, or None where none can.
+
+    It is rounded to six digits, so that equal counts in another order share a place.
+    """
     scores = [score for count in counts if (score := count.score) is not None]
-    return sum(scores) / len(scores) if scores else None
+    return round(sum(scores) / len(scores), 6) if scores else None
 
 
 def ranks(scores: Mapping[Any, float | None]) -> dict[Any, int | None]:
