@@ -50,6 +50,22 @@ class Missing(Condition):
 
 
 @dataclass(frozen=True)
+class Unnamed(Condition):
+    """A coded field that keeps the sender's wording (``named``) has none; whether it has a code does not matter."""
+
+    field: Any
+
+    def sql(self) -> str:
+        return f'"{self.field.name}_name" IS NULL'
+
+    def holds(self, row: Row) -> bool:
+        return row.get(f"{self.field.name}_name") is None
+
+    def text(self) -> str:
+        return f"“{self.field.name_title}”未填"
+
+
+@dataclass(frozen=True)
 class Among(Condition):
     field: Any
     codes: tuple[str, ...]
@@ -250,6 +266,11 @@ class No(Condition):
 def missing(field: Any) -> Condition:
     """The field has no value."""
     return Missing(field)
+
+
+def unnamed(field: Any) -> Condition:
+    """The coded field has no wording, the sender's own name of the code."""
+    return Unnamed(field)
 
 
 def present(field: Any) -> Condition:

@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import Any
 
 from kangqiao.standards.checks import FORMER_CODE, Check
-from kangqiao.standards.conditions import Condition, Every, LaterBy, Missing, Rule
+from kangqiao.standards.conditions import Condition, Every, LaterBy, Missing, Rule, Unnamed
 from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.standards.fields import Link
 from kangqiao.standards.limits import FEMALE, MALE, diagnosis_limits, laboratory_limits
@@ -74,7 +74,7 @@ def dimension_of(check: Check, rule: Rule | None) -> Dimension:
         return OF_WORD.get(check.word, Dimension.CONSISTENCY)
     if any(isinstance(part, LaterBy) for part in _parts(rule.violated)):
         return Dimension.TIMELINESS
-    if any(isinstance(part, Missing) and part.field is rule.field for part in _parts(rule.violated)):
+    if any(isinstance(part, Missing | Unnamed) and part.field is rule.field for part in _parts(rule.violated)):
         return Dimension.COMPLETENESS
     return Dimension.CONSISTENCY
 

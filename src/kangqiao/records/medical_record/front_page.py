@@ -11,6 +11,7 @@ from kangqiao.standards.conditions import (
     not_before,
     not_less,
     present,
+    unnamed,
     yes,
 )
 from kangqiao.standards.data_set import Record, at
@@ -198,7 +199,7 @@ class FrontPageDiagnosis(Record):
         Rule(
             "nothing-diagnosed",
             disease,
-            every(missing(disease), missing(tcm_disease)),
+            every(unnamed(disease), unnamed(tcm_disease)),
             "西医疾病诊断与中医诊断至少应填写一种",
             severity="warning",
         ),
