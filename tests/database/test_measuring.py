@@ -171,6 +171,13 @@ def test_a_number_that_is_not_the_persons_own_is_seen_by_the_date_in_it(send, me
     }
 
 
+def test_who_is_outvoted_on_a_blood_group_is_found_and_who_says_nothing_is_not(send, measured):
+    said = {"P1": "2", "P2": "2", "P3": "1", "P4": "3", "P5": "4"}
+    send("1", patient_registration=[PATIENT | registration(number, sex="2", rh=rh) for number, rh in said.items()])
+    assert measured() == {"patient-registration.rh:outvoted": 1}
+    assert Measure.objects.get(rule="rh:outvoted").assessed == 3
+
+
 def test_children_of_a_refused_row_are_not_blamed_for_it(send, measured):
     send("1", patient_registration=[PATIENT], outpatient_encounter=[visit(kind="7")], diagnosis=[diagnosis()])
     assert measured() == {"outpatient-encounter.kind:value-set": 1}

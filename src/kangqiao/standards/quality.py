@@ -315,11 +315,12 @@ class Agrees(StoredRule):
 
     ``others`` are the data sets that have a column of this name, the rule's own among them. A row is found wanting when
     it is outvoted: more of the resident's rows agree with each other than with it. Two rows that differ say nothing
-    about which of them is wrong.
+    about which of them is wrong, and codes that say nothing (不详, 未查) have no vote.
     """
 
     field: Any
     others: tuple[str, ...]
+    silent: tuple[str, ...]
     message: str
     word: str = "outvoted"
     dimension: Dimension = Dimension.CONSISTENCY
@@ -328,8 +329,7 @@ class Agrees(StoredRule):
     def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
         column = f'"{self.field.name}"'
         rows = " UNION ALL ".join(
-            f"SELECT patient_id, {column} AS said FROM {data_sets()[word].table()}"
-            f" WHERE NOT voided AND {column} IS NOT NULL"
+            f"SELECT patient_id, {column} AS said FROM {data_sets()[word].table()} WHERE NOT voided AND {self._speaks(column)}"
             for word in self.others
         )
         said = (
@@ -344,10 +344,14 @@ class Agrees(StoredRule):
         join = f'LEFT JOIN "{heard[0]}" AS {alias} ON {alias}.resident_id = patient.resident_id'
         return Compiled(
             (join,),
-            f"(t.{column} IS NOT NULL AND {alias}.heard IS NOT NULL)",
+            f"({self._speaks(f't.{column}')} AND {alias}.heard IS NOT NULL)",
             f"(t.{column} <> {alias}.said AND {alias}.votes > {alias}.heard - {alias}.votes)",
             (heard,),
         )
+
+    def _speaks(self, column: str) -> str:
+        silent = ", ".join(f"'{code}'" for code in self.silent)
+        return f"{column} IS NOT NULL AND {column} NOT IN ({silent})" if silent else f"{column} IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -413,9 +417,12 @@ def sums(total: Any, *, part: str, by: str, amount: str, message: str) -> Stored
     return Sums(total, part, by, amount, message)
 
 
-def agrees(field: Any, *others: str) -> StoredRule:
-    """All rows of these data sets (by word) about a resident say the same in the column of this name."""
-    return Agrees(field, others, f"“{field.title}”与本人在其他机构的登记不一致")
+def agrees(field: Any, *others: str, silent: tuple[str, ...] = ()) -> StoredRule:
+    """All rows of these data sets (by word) about a resident say the same in the column of this name.
+
+    ``silent`` are the codes that say nothing.
+    """
+    return Agrees(field, others, silent, f"“{field.title}”与本人在其他机构的登记不一致")
 
 
 def own_name(field: Any) -> StoredRule:

@@ -66,8 +66,8 @@ class ArchiveCover(Record):
         ),
     ]
     stored = [
-        agrees(abo, "patient-registration", "archive-cover"),
-        agrees(rh, "patient-registration", "archive-cover"),
+        agrees(abo, "patient-registration", "archive-cover", silent=("5",)),
+        agrees(rh, "patient-registration", "archive-cover", silent=("3", "4")),
     ]
     headline = "档案 {archive_number} 既往疾病：{diseases}"
     panel = table(built, archive_number, status, diseases, drug_allergies, doctor)

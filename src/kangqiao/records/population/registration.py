@@ -65,8 +65,8 @@ class PatientRegistration(Record):
         *document_rules(document_number, birth_date=birth_date, sex=sex),
         own_name(name),
         agrees(name, "patient-registration"),
-        agrees(abo, "patient-registration", "archive-cover"),
-        agrees(rh, "patient-registration", "archive-cover"),
+        agrees(abo, "patient-registration", "archive-cover", silent=("5",)),
+        agrees(rh, "patient-registration", "archive-cover", silent=("3", "4")),
     ]
     headline = "{name} {sex} {birth_date}"
     panel = table(document_type, document_number, phone, township, village, insurance, registered_at)
