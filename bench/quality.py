@@ -288,6 +288,21 @@ def _print_scores(planted: dict, consequences: set, found: dict, rows: dict[str,
     console.print(f"planted {total['planted']:,}, found {total['hit']:,}; found nothing: {', '.join(blind) or 'none'}")
     rate = 1e4 * total["false"] / clean
     console.print(f"false alarms on clean rows: {total['false']:,} of {clean:,} = {rate:.3f} in 10,000")
+    _print_others(found, wanted, spoilt)
+
+
+def _print_others(found: dict, wanted: dict, spoilt: dict) -> None:
+    """Print the rules for which nothing was planted and that flag rows all the same."""
+    table = Table(
+        "data set", "rule for which nothing was planted", "rows it flags in which nothing was planted", "severity"
+    )
+    from kangqiao.quality.catalogue import rule_by_key
+
+    for (data_set, word), flagged in sorted(found.items()):
+        known = rule_by_key().get(f"{data_set}.{word}")
+        if (data_set, word) not in wanted and (clean := flagged - spoilt[data_set]):
+            table.add_row(data_set, word, f"{len(clean):,}", known.severity if known else "–")
+    console.print(table)
 
 
 def _print_spells(folder: Path) -> None:
