@@ -329,7 +329,8 @@ class Agrees(StoredRule):
     def compile(self, data_set: type[DataSet], alias: str) -> Compiled:
         column = f'"{self.field.name}"'
         rows = " UNION ALL ".join(
-            f"SELECT patient_id, {column} AS said FROM {data_sets()[word].table()} WHERE NOT voided AND {self._speaks(column)}"
+            f"SELECT patient_id, {column} AS said FROM {data_sets()[word].table()}"
+            f" WHERE NOT voided AND {self._speaks(column)}"
             for word in self.others
         )
         said = (
