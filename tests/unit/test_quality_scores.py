@@ -9,9 +9,10 @@ from kangqiao.quality.board import COUNT_ORDERS, SCORE_ORDERS, CountLine, Rank, 
 from kangqiao.quality.catalogue import FORMER, rule_by_key, rule_of
 from kangqiao.quality.places import CITY, Kind, Place, place_of
 from kangqiao.quality.queries import NO_SCORE, Amount, Period, Score, month_of, months_before
-from kangqiao.quality.rows import columns_of
+from kangqiao.quality.rows import columns_of, shown_cell
 from kangqiao.quality.rules import Count, ranks, total_score
 from kangqiao.quality.templatetags import quality as words
+from kangqiao.records.health_record.certificates import BirthCertificate
 from kangqiao.standards.data_set import data_sets
 from kangqiao.standards.quality import Dimension
 
@@ -162,3 +163,10 @@ def test_every_rule_speaks_of_stored_columns_or_of_the_row_as_a_whole():
         assert set(columns_of(rule)) <= stored
         if rule.column in {field.name for field in stored} - {"source_key"}:
             assert columns_of(rule), rule.key
+
+
+def test_every_name_of_a_person_is_masked_in_lists_whatever_the_standard_calls_it():
+    certificate = BirthCertificate(mother_name="王秀英", child_name="张小宝", issuer="县医院")
+    shown = {name: shown_cell(certificate, BirthCertificate.element(name)) for name in ("mother_name", "child_name")}
+    assert shown == {"mother_name": "王*英", "child_name": "张*宝"}
+    assert shown_cell(certificate, BirthCertificate.element("issuer")) == "县医院"

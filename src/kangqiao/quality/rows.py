@@ -30,7 +30,7 @@ from kangqiao.trust.permissions import Permission
 
 PAGE: Final = 25
 PERSON_NAME: Final = "DE02.01.039.00"
-"""Lists show names masked; the page of a row does not."""
+"""Lists show names masked, by this element or by their title; the page of a row does not."""
 LONGEST: Final = 60
 
 
@@ -130,7 +130,8 @@ def _shown(
 def shown_cell(row: DataSet, field: Element) -> str:
     """Return one value of a stored row as lists show it: by name and code, personal data masked, cut when long."""
     shown = shown_element(row, field, revealed=False)
-    text = masked_name(shown.text) if field.element == PERSON_NAME else _with_code(shown)
+    is_name = field.element == PERSON_NAME or "姓名" in field.title
+    text = masked_name(shown.text) if is_name else _with_code(shown)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
