@@ -22,6 +22,7 @@ const days = {
 function chartOption(data) {
   const [low, high] = data.normal || [];
   const [least, most] = data.ends || [];
+  const whole = data.series.every((series) => series.points.every(([, value]) => Number.isInteger(value)));
   const band = data.normal && {
     silent: true,
     itemStyle: { color: "rgba(27, 110, 69, 0.09)" },
@@ -41,6 +42,7 @@ function chartOption(data) {
       name: data.unit,
       nameTextStyle: { ...text, align: "left" },
       scale: true,
+      minInterval: whole ? 1 : undefined, // no tenths of a row
       min: least ?? (low === undefined || low === null ? undefined : (value) => Math.min(value.min, low)), // the band is in sight
       max: most ?? (high === undefined || high === null ? undefined : (value) => Math.max(value.max, high)),
       axisLabel: { ...text, showMinLabel: least === 0, showMaxLabel: most === 100 }, // other ends are no round numbers
