@@ -205,14 +205,13 @@ def _found(lake: Path, planted: dict) -> tuple[dict[tuple[str, str], set[tuple[s
 
     Of two equal rows nobody can say which was entered first: the one that was planted stands for both.
     """
-    from kangqiao.quality.judging import BITS, judged_rules, judged_sql, prepare
+    from kangqiao.quality.judging import BITS, begin, judged_rules, judged_sql, prepare
     from kangqiao.standards.data_set import data_sets
-    from kangqiao.standards.imported_codes import define_views
 
     session = duckdb.connect(str(lake / "records.duckdb"))
     session.execute(f"SET TimeZone = 'Asia/Shanghai'; ATTACH '{lake / 'scoring.duckdb'}' AS kept")
-    session.execute("CREATE TEMPORARY TABLE batch AS FROM kept.batch")
-    define_views(session)
+    begin(session)
+    session.execute("INSERT INTO batch FROM kept.batch")
     found: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     rows: dict[str, int] = {}
     for word, data_set in data_sets().items():
@@ -338,7 +337,7 @@ def _time(folder: Path, wanted: int) -> None:
     session.execute("SET TimeZone = 'Asia/Shanghai'")
     session.execute(f"ATTACH '{folder / 'home' / 'lake' / 'records.duckdb'}' AS small (READ_ONLY)")
     session.execute(f"ATTACH '{folder / 'home' / 'lake' / 'scoring.duckdb'}' AS kept (READ_ONLY)")
-    session.execute("CREATE TABLE batch AS FROM kept.batch; CREATE TABLE refused AS FROM small.refused")
+    session.execute("CREATE TABLE batches AS FROM kept.batch; CREATE TABLE refused AS FROM small.refused")
     counts = " UNION ALL ".join(f"SELECT count(*) AS rows FROM small.{one.table()}" for one in data_sets().values())
     count = session.execute(f"SELECT sum(rows) FROM ({counts})").fetchall()[0][0]
     times = max(1, round(wanted / count))
@@ -359,8 +358,8 @@ def _time(folder: Path, wanted: int) -> None:
         scans.append(time.perf_counter() - started)
         started = time.perf_counter()
         judging.begin(session)
-        for word in data_sets():
-            judging.judge(session, word)
+        session.execute("INSERT INTO batch FROM batches")
+        judging.judge_all(session, list(data_sets()))
         judgements.append(time.perf_counter() - started)
     rows = session.execute("SELECT sum(rows) FROM volume").fetchall()[0][0]
     rules = sum(len(judging.judged_rules(word)) for word in data_sets())

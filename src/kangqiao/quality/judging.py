@@ -8,7 +8,10 @@ failing rows are kept as examples.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 
@@ -20,23 +23,78 @@ from kangqiao.standards.quality import Dimension
 EXAMPLES = 200
 """Failing rows kept for each institution and rule."""
 
+THREADS = 2
+
 BITS = 62
 """How many rules one BIGINT of bits holds."""
 
 TABLES = """
-    CREATE OR REPLACE TEMPORARY TABLE volume
+    CREATE OR REPLACE TABLE measured.batch (id UUID, period_start DATE);
+    CREATE OR REPLACE TABLE measured.volume
         (institution_id INTEGER, data_set VARCHAR, day DATE, rows BIGINT, failed BIGINT, refused BIGINT);
-    CREATE OR REPLACE TEMPORARY TABLE standing
+    CREATE OR REPLACE TABLE measured.standing
         (institution_id INTEGER, data_set VARCHAR, dimension VARCHAR, month DATE, assessed BIGINT, failed BIGINT);
-    CREATE OR REPLACE TEMPORARY TABLE measure
+    CREATE OR REPLACE TABLE measured.measure
         (institution_id INTEGER, data_set VARCHAR, rule VARCHAR, month DATE, assessed BIGINT, failed BIGINT);
-    CREATE OR REPLACE TEMPORARY TABLE failed_day
+    CREATE OR REPLACE TABLE measured.failed_day
         (institution_id INTEGER, data_set VARCHAR, rule VARCHAR, day DATE, failed BIGINT);
-    CREATE OR REPLACE TEMPORARY TABLE example
+    CREATE OR REPLACE TABLE measured.example
         (institution_id INTEGER, data_set VARCHAR, rule VARCHAR, day DATE, record_id UUID, batch_id UUID,
          row_number BIGINT, source_key VARCHAR);
 """
-"""What a measurement fills, named and shaped as the tables of ``quality.models``."""
+"""The batches a measurement knows, and what it fills, named and shaped as the tables of ``quality.models``."""
+
+
+_preparing = threading.Lock()
+
+
+def begin(session: duckdb.DuckDBPyConnection) -> None:
+    """Make room for a measurement: a database in memory beside the lake's, which all threads of it see.
+
+    What a measurement before left there is gone; the session finds tables in both.
+    """
+    session.execute("ATTACH IF NOT EXISTS ':memory:' AS measured")
+    (lake,) = session.execute("SELECT current_database()").fetchall()[0]
+    _find_tables(session, lake)
+    for (name,) in session.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'measured'"
+    ).fetchall():
+        session.execute(f'DROP TABLE measured."{name}"')
+    session.execute(TABLES)
+
+
+def _find_tables(session: duckdb.DuckDBPyConnection, lake: str) -> None:
+    session.execute("SET TimeZone = 'Asia/Shanghai'")
+    session.execute(f"SET search_path = '{lake}.main,measured.main'")
+    session.execute("SET disabled_optimizers = 'join_filter_pushdown'")  # nearly every key is found: filters only cost
+    imported_codes.define_views(session)
+
+
+def judge_all(
+    session: duckdb.DuckDBPyConnection, words: Sequence[str], done: Callable[[str], None] = lambda _: None
+) -> None:
+    """Judge data sets side by side, the largest first; ``done`` is called with each one's word.
+
+    While one thread plans a statement another one's is running: most data sets are small and take longer to plan.
+    """
+    (lake,) = session.execute("SELECT current_database()").fetchall()[0]
+    sizes = dict(session.execute("SELECT table_name, estimated_size FROM duckdb_tables()").fetchall())
+    waiting = deque(sorted(words, key=lambda word: -sizes.get(data_sets()[word].table(), 0)))
+
+    def work() -> None:
+        own = session.cursor()
+        _find_tables(own, lake)
+        while waiting:
+            try:
+                word = waiting.popleft()
+            except IndexError:
+                return
+            judge(own, word)
+            done(word)
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="judging") as pool:
+        for working in [pool.submit(work) for _ in range(THREADS)]:
+            working.result()
 
 
 def judge(session: duckdb.DuckDBPyConnection, word: str) -> None:
@@ -61,23 +119,12 @@ def judge(session: duckdb.DuckDBPyConnection, word: str) -> None:
         _count(session, word, rules[group * BITS : (group + 1) * BITS], group)
 
 
-def begin(session: duckdb.DuckDBPyConnection) -> None:
-    """Empty the tables of a measurement, and forget what the one before prepared."""
-    session.execute(TABLES)
-    imported_codes.define_views(session)
-    for (name,) in session.execute(PREPARED).fetchall():
-        session.execute(f'DROP TABLE "{name}"')
-
-
-PREPARED = "SELECT table_name FROM duckdb_tables() WHERE temporary AND contains(table_name, ' ')"
-"""Prepared tables have names of several words, other tables never."""
-
-
 def prepare(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], rules: Sequence[QualityRule]) -> None:
     """Compute what the rules of a data set join, unless another data set's rules have asked for it already."""
     for rule in rules:
         for name, query in rule.stored.compile(data_set, "prepared").prepared if rule.stored else ():
-            session.execute(f'CREATE TEMPORARY TABLE IF NOT EXISTS "{name}" AS {query}')
+            with _preparing:
+                session.execute(f'CREATE TABLE IF NOT EXISTS measured."{name}" AS {query}')
 
 
 def judged_rules(word: str) -> list[QualityRule]:

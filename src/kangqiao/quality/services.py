@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,9 +54,10 @@ def measure(*, home: Path, store: FileStore, actor: Actor, report: Report = lamb
         with transaction.atomic(), connection.cursor() as cursor:
             lake.refresh(cursor.cursor.connection, settled=settled, report=report)
         refusals.bring_in(lake, store)
+        judging.begin(lake.session)
         _know_batches(lake)
         lap("lake")
-        judge_all(lake, report)
+        _judge(lake, report)
         lap("judge")
         with transaction.atomic():
             rows, failed = _store(lake)
@@ -79,22 +81,23 @@ def measure(*, home: Path, store: FileStore, actor: Actor, report: Report = lamb
     return measurement
 
 
-def judge_all(lake: Lake, report: Report = lambda *_: None) -> None:
-    """Judge every data set; what was found is in the session's tables (``judging.TABLES``)."""
-    session = lake.session
-    judging.begin(session)
-    known = list(data_sets())
+def _judge(lake: Lake, report: Report) -> None:
+    """Judge every data set; what was found is in the tables of ``judging.TABLES``."""
+    session, known = lake.session, list(data_sets())
     last = _last_day(session, known)
-    for done, word in enumerate(known):
-        report("按规则检查", done, len(known))
-        if not session.execute(
-            f"SELECT EXISTS (FROM {data_sets()[word].table()}) OR EXISTS (FROM refused WHERE data_set = '{word}')"
-        ).fetchall()[0][0]:
-            continue
-        judging.judge(session, word)
+    filled = [word for word in known if _has_rows(session, word)]
+    judged = itertools.count(1)
+    report("按规则检查", 0, len(filled))
+    judging.judge_all(session, filled, lambda word: report("按规则检查", next(judged), len(filled)))
+    for word in filled:
         refusals.count(session, word)
         _judge_series(session, word, last)
-    report("按规则检查", len(known), len(known))
+
+
+def _has_rows(session: duckdb.DuckDBPyConnection, word: str) -> bool:
+    table = data_sets()[word].table()
+    asked = f"SELECT EXISTS (FROM {table}) OR EXISTS (FROM refused WHERE data_set = '{word}')"
+    return bool(session.execute(asked).fetchall()[0][0])
 
 
 def _settled(now: dt.datetime) -> dt.datetime:
@@ -104,7 +107,6 @@ def _settled(now: dt.datetime) -> dt.datetime:
 
 
 def _know_batches(lake: Lake) -> None:
-    lake.session.execute("CREATE OR REPLACE TEMPORARY TABLE batch (id UUID, period_start DATE)")
     """Bring in when each batch's reporting period began; a sender's first delivery has all of its past, and none."""
     seen: set[int | None] = set()
     periods: list[tuple[str, str | None]] = []
