@@ -72,6 +72,11 @@ BROKEN: list[tuple[type[DataSet], dict[str, Any], set[str]]] = [
     ),
     (
         PatientRegistration,
+        {"document_type": "01", "document_number": "x", "mother_document": "y", "registered_at": day(4)},
+        {"together"},
+    ),
+    (
+        PatientRegistration,
         {
             "document_type": "01",
             "document_number": "x",

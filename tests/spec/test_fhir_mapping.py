@@ -286,6 +286,14 @@ def test_a_registration_without_a_date_is_dated_by_its_receipt():
     assert cells(patient(), "patient-registration")["registered_at"] == NOW.isoformat()
 
 
+def test_the_mother_is_the_contact_whose_relationship_says_so():
+    related = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "MTH"}]}]
+    contacts = [{"name": {"text": "岩温"}}, {"relationship": related, "name": {"text": "玉香"}}]
+    row = cells(patient(contact=contacts), "patient-registration")
+    assert (row["contact_name"], row["mother_name"]) == ("岩温", "玉香")
+    assert cells(patient(contact=contacts[:1]), "patient-registration").get("mother_name") is None
+
+
 def test_an_animal_is_no_resident():
     animal = [{"url": "http://hl7.org/fhir/StructureDefinition/patient-animal"}]
     assert errors(patient(extension=animal)) == [("该患者是动物，不登记为居民", "Patient.extension")]

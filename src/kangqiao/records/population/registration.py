@@ -11,12 +11,14 @@ from kangqiao.standards.quality import agrees, own_name
 DOCUMENT_KINDS = {"2.16.156.10011.1.3": "01", "NNCHN": "01", "PPN": "03"}
 """Identity documents among FHIR identifiers, by OID (WS/T 500) or HL7 table 0203, and their code in CV02.01.101."""
 
+OF_CHILDREN = "新生儿、儿童填写"
+
 
 class PatientRegistration(Record):
     """患者基本信息: who a patient is, as one institution registered them."""
 
     title = "患者基本信息"
-    source = "WS 445-2014 患者基本信息"
+    source = "WS 445-2014 患者基本信息；母亲姓名与证件为区域扩展"
 
     document_type = Coded("身份证件类别代码", "DE02.01.031.00", values="CV02.01.101")
     document_number = Text("身份证件号码", "DE02.01.030.00", max_length=30, required=present(document_type))
@@ -42,6 +44,15 @@ class PatientRegistration(Record):
     contact_name = Text("联系人姓名", "DE02.01.039.00", max_length=50)
     contact_relation = Coded("联系人与患者的关系代码", "DE02.10.024.00", values="GBT4761")
     contact_phone = Text("联系人电话号码", "DE02.01.010.00", max_length=20)
+    mother_name = Text("母亲姓名", "DE02.01.039.00", max_length=50, note=OF_CHILDREN)
+    mother_document_type = Coded("母亲身份证件类别代码", "DE02.01.031.00", values="CV02.01.101", note=OF_CHILDREN)
+    mother_document = Text(
+        "母亲身份证件号码",
+        "DE02.01.030.00",
+        max_length=30,
+        required=present(mother_document_type),
+        note=OF_CHILDREN,
+    )
     insurance = Coded("医疗保险类别代码", "DE02.01.044.00", values="CV02.01.204")
     abo = Coded("ABO血型代码", "DE04.50.001.00", values="CV04.50.005")
     rh = Coded("Rh血型代码", "DE04.50.010.00", values="CV04.50.020")
@@ -51,6 +62,7 @@ class PatientRegistration(Record):
     occurred = at(registered_at)
     rules = [
         together(document_type, document_number),
+        together(mother_document_type, mother_document),
         not_before(registered_at, birth_date),
         not_before(died_at, birth_date),
         Rule(
@@ -95,6 +107,7 @@ class PatientRegistration(Record):
         house=r4.text("address.line"),
         contact_name=r4.name("contact.name"),
         contact_phone=r4.phone("contact.telecom"),
+        mother_name=r4.relative("contact", "MTH"),
         died_at=r4.moment("deceasedDateTime"),
         registered_at=r4.or_receipt(r4.moment("identifier.period.start", "meta.lastUpdated")),
     )

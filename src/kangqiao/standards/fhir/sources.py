@@ -272,6 +272,24 @@ def name(path: str) -> Source:
     return Source(looked, fill)
 
 
+def relative(path: str, *relations: str) -> Source:
+    """The name of the first contact whose relationship is one of the codes (HL7 v3 RoleCode)."""
+    looked = _looked((path,))
+
+    def fill(cells: Cells, column: str, reading: Reading) -> None:
+        for node in looked[0].every(reading):
+            if isinstance(node, dict) and _related(node, relations):
+                cells[column] = human_name(node.get("name"))
+                return
+
+    return Source(looked, fill)
+
+
+def _related(node: dict[str, Json], relations: tuple[str, ...]) -> bool:
+    concepts = node.get("relationship")
+    return isinstance(concepts, list) and any(code in relations for concept in concepts for code in codes(concept))
+
+
 def person(*paths: str) -> Source:
     """The name of the person referred to."""
     return _named(paths, ("Practitioner", "Patient", "RelatedPerson"))
