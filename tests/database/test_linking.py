@@ -8,12 +8,13 @@ from django.db import IntegrityError, connection, transaction
 
 from identity_invariants import broken_invariants
 from kangqiao.identity import errors
+from kangqiao.identity.deciding import link_patient, undo_decision, unlink_patient
 from kangqiao.identity.documents import DocumentKey, DocumentType
 from kangqiao.identity.finding import find_residents
-from kangqiao.identity.models import Link, Patient, Resident, ResidentIdentifier
+from kangqiao.identity.models import Decision, Link, Patient, Resident, ResidentIdentifier
 from kangqiao.identity.queries import person
 from kangqiao.identity.searching import ByDocument, ByName
-from kangqiao.identity.services import Registration, Source, ensure_patients, link_patient, register_patients, undo_link
+from kangqiao.identity.services import Registration, Source, ensure_patients, register_patients
 from kangqiao.trust.actors import Actor, ActorKind
 from kangqiao.trust.models import AuditEntry
 from kangqiao.trust.permissions import Permission
@@ -43,7 +44,12 @@ def resident_of(patient: Patient) -> Resident:
 
 
 def link(patient: Patient, resident: Resident) -> Link:
-    return link_patient(patient_id=patient.id, resident_id=resident.id, score=0.97, actor=CLERK)
+    decision = link_patient(patient_id=patient.id, resident_id=resident.id, reason="本人到场核对", actor=CLERK)
+    return Link.objects.get(decision_id=decision.id)
+
+
+def unlink(link: Link, reason: str = "误认") -> Decision:
+    return unlink_patient(link_id=link.id, reason=reason, actor=CLERK)
 
 
 def unbroken() -> bool:
@@ -53,7 +59,7 @@ def unbroken() -> bool:
 def test_a_patient_linked_by_hand_leaves_its_own_resident_merged(people: dict[str, Patient]) -> None:
     zhang = resident_of(people["keyed"])
     made = link(people["keyless"], zhang)
-    assert (made.reason, made.score, made.actor_id) == ("manual", 0.97, CLERK.id)
+    assert (made.reason, made.actor_id) == ("manual", CLERK.id)
     assert resident_of(people["keyless"]) == zhang
     assert Resident.objects.get(id=people["keyless"].id).merged_into == zhang
     assert unbroken()
@@ -61,8 +67,8 @@ def test_a_patient_linked_by_hand_leaves_its_own_resident_merged(people: dict[st
 
 def test_an_undone_link_gives_the_patient_back_its_own_pending_resident(people: dict[str, Patient]) -> None:
     made = link(people["keyless"], resident_of(people["keyed"]))
-    again = undo_link(link_id=made.id, reason="本人否认", actor=CLERK)
-    own = resident_of(people["keyless"])
+    decision = unlink(made, "本人否认")
+    own, again = resident_of(people["keyless"]), Link.objects.get(decision_id=decision.id)
     assert (own.id, own.state, own.name, again.reason) == (people["keyless"].id, "pending", "张桂蓝", "own")
     made.refresh_from_db()
     assert (made.undone_by, made.undone_reason) == (CLERK.id, "本人否认")
@@ -73,7 +79,7 @@ def test_an_undone_link_gives_the_patient_back_its_own_pending_resident(people: 
 
 def test_a_link_by_number_can_be_undone_too(people: dict[str, Patient]) -> None:
     current = Link.objects.get(patient=people["keyed"], undone_at=None)
-    undo_link(link_id=current.id, reason="冒用他人证件", actor=CLERK)
+    unlink(current, "冒用他人证件")
     assert resident_of(people["keyed"]).state == "pending"
     assert unbroken()
 
@@ -99,7 +105,7 @@ def test_a_resident_that_others_are_linked_to_stays_when_its_patient_leaves(peop
 
 def test_linking_and_undoing_are_audited_with_patient_and_resident(people: dict[str, Patient]) -> None:
     zhang = resident_of(people["keyed"])
-    undo_link(link_id=link(people["keyless"], zhang).id, reason="误认", actor=CLERK)
+    unlink(link(people["keyless"], zhang))
     entries = AuditEntry.objects.filter(patient_id=people["keyless"].id, resident_id=zhang.id, actor_id=CLERK.id)
     assert list(entries.order_by("id").values_list("action", flat=True)) == [
         "identity:patient:link",
@@ -115,12 +121,26 @@ def test_what_makes_no_sense_is_refused(people: dict[str, Patient]) -> None:
     with pytest.raises(errors.ResidentMerged):
         link(people["other"], Resident.objects.get(id=people["keyless"].id))
     with pytest.raises(errors.ReasonMissing):
-        undo_link(link_id=made.id, reason=" ", actor=CLERK)
-    undo_link(link_id=made.id, reason="误认", actor=CLERK)
+        unlink(made, " ")
+    unlink(made)
     with pytest.raises(errors.LinkUndone):
-        undo_link(link_id=made.id, reason="误认", actor=CLERK)
+        unlink(made)
     with pytest.raises(errors.NothingToUndo):
-        undo_link(link_id=Link.objects.get(patient=people["other"]).id, reason="误认", actor=CLERK)
+        unlink(Link.objects.get(patient=people["other"]))
+    with pytest.raises(errors.KeptApart):
+        link(people["keyless"], zhang)
+
+
+def test_a_patient_parted_from_a_resident_can_be_linked_again_once_that_is_taken_back(
+    people: dict[str, Patient],
+) -> None:
+    zhang = resident_of(people["keyed"])
+    parted = unlink(link(people["keyless"], zhang))
+    undo_decision(decision_id=parted.id, reason="确系本人", actor=CLERK)
+    assert resident_of(people["keyless"]) == zhang
+    assert unbroken()
+    with pytest.raises(errors.AlreadyUndone):
+        undo_decision(decision_id=parted.id, reason="确系本人", actor=CLERK)
 
 
 def test_a_merged_resident_is_not_found_and_its_document_leads_to_the_other(people: dict[str, Patient]) -> None:

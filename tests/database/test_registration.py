@@ -7,13 +7,22 @@ import pytest
 from django.db import connection
 
 from identity_invariants import broken_invariants
-from kangqiao.identity.models import Conflict, Link, Patient, Resident, ResidentIdentifier
-from kangqiao.identity.services import Ensured, Registered, Registration, Source, ensure_patients, register_patients
+from kangqiao.identity.models import Conflict, Link, Patient, Resident, ResidentIdentifier, Unmatched
+from kangqiao.identity.services import (
+    DECLARED,
+    Ensured,
+    Registered,
+    Registration,
+    Source,
+    ensure_patients,
+    register_patients,
+)
 
 pytestmark = pytest.mark.usefixtures("database")
 
 ZHANG = "11010519491231002X"
 LI = "440524188001010014"
+LI_BORN = date(1880, 1, 1)
 ACTOR, BATCH = uuid4(), uuid4()
 
 
@@ -119,7 +128,7 @@ def test_a_registration_without_key_after_the_records_names_the_pending_resident
 
 def test_a_corrected_document_links_the_patient_to_the_other_resident() -> None:
     register(arriving("a", ZHANG), arriving("z", ZHANG, institution=2))
-    assert register(arriving("a", LI)) == Registered(changed=1, linked=1, undone=1, residents=1)
+    assert register(arriving("a", LI, born=LI_BORN)) == Registered(changed=1, linked=1, undone=1, residents=1)
     assert resident_of("a") != resident_of("z", institution=2)
     assert Link.objects.exclude(undone_at=None).get().undone_reason == "证件更正"
     assert Patient.objects.get(local_number="a").key_changes == 1
@@ -135,9 +144,9 @@ def test_a_withdrawn_document_makes_the_patient_its_own_resident_again() -> None
 
 
 def test_a_document_that_moves_between_two_patients_moves_both() -> None:
-    register(arriving("a", ZHANG), arriving("b", LI))
+    register(arriving("a", ZHANG), arriving("b", LI, born=LI_BORN))
     zhang, li = resident_of("a"), resident_of("b")
-    register(arriving("a", LI), arriving("b", ZHANG))
+    register(arriving("a", LI, born=LI_BORN), arriving("b", ZHANG))
     assert (resident_of("a"), resident_of("b")) == (li, zhang)
 
 
@@ -158,7 +167,7 @@ def test_a_link_that_people_undid_stays_undone_until_the_document_changes() -> N
     register(arriving("a", ZHANG))
     register(arriving("a", ZHANG, name="张桂蓝"))
     assert resident_of("a").id == patient.id
-    register(arriving("a", LI))
+    register(arriving("a", LI, born=LI_BORN))
     assert resident_of("a").state == "confirmed"
 
 
@@ -174,6 +183,42 @@ def test_a_resident_follows_the_name_of_the_patient_linked_first() -> None:
     assert resident_of("a").name == "张桂兰"
     register(arriving("b", ZHANG, name="章桂兰", institution=2))
     assert resident_of("a").name == "张桂兰"
+
+
+@pytest.mark.parametrize(
+    ("registered", "telling"),
+    [
+        ({"name": "张桂兰之女", "born": date(2026, 3, 1)}, "the mother's number for her baby"),
+        ({"name": "李桂花"}, "another name"),
+        ({"name": "张小宝", "born": date(1972, 3, 1)}, "a birth date that is not the one inside"),
+    ],
+)
+def test_somebody_else_under_a_number_is_a_resident_of_its_own(registered: dict, telling: str) -> None:
+    register(arriving("a", ZHANG))
+    register(arriving("b", ZHANG, institution=2, **registered))
+    assert resident_of("b", institution=2).state == "pending", telling
+    assert resident_of("a").state == "confirmed"
+
+
+def test_a_number_first_seen_at_a_baby_waits_for_the_mother_it_belongs_to() -> None:
+    register(arriving("baby", ZHANG, name="张桂兰之子", born=date(2026, 3, 1)))
+    assert ResidentIdentifier.objects.count() == 0
+    register(arriving("a", ZHANG))
+    assert (resident_of("a").state, resident_of("baby").state) == ("confirmed", "pending")
+
+
+@pytest.mark.parametrize("written", ["张 桂兰", "张·桂兰", "张•桂兰"])
+def test_dots_and_spaces_make_no_other_name(written: str) -> None:
+    register(arriving("a", ZHANG), arriving("b", ZHANG, name=written))
+    assert resident_of("a") == resident_of("b")
+
+
+def test_who_is_new_or_changed_waits_to_be_compared() -> None:
+    register(arriving("a", ZHANG), arriving("b"))
+    assert Unmatched.objects.count() == 2
+    Unmatched.objects.all().delete()
+    register(arriving("a", ZHANG), arriving("b", name="张兰"))
+    assert Unmatched.objects.get().patient_id == Patient.objects.get(local_number="b").id
 
 
 def test_a_birth_date_the_number_contradicts_stays_a_conflict() -> None:
@@ -196,6 +241,7 @@ def test_a_birth_date_the_number_contradicts_stays_a_conflict() -> None:
 )
 def test_a_patient_unlike_its_resident_is_a_visible_conflict(differing: dict, expected: tuple | None) -> None:
     register(arriving("a", ZHANG))
+    register(arriving("b", ZHANG, institution=2))
     register(arriving("b", ZHANG, institution=2, **differing))
     fields = ("patient__local_number", "name_differs", "sex_differs", "birth_date_differs")
     assert list(Conflict.objects.values_list(*fields)) == ([("b", *expected)] if expected else [])
@@ -211,10 +257,7 @@ def test_an_identifier_remembers_the_last_day_it_was_seen() -> None:
 
 def test_a_table_of_registrations_does_what_rows_do() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE arriving_here (extra int, institution_id int, local_number text, name text, sex text,"
-            " birth_date date, key_type text, key_number text) ON COMMIT DROP"
-        )
+        cursor.execute(f"CREATE TEMP TABLE arriving_here (extra int, {DECLARED}) ON COMMIT DROP")
         cursor.execute(
             "INSERT INTO arriving_here SELECT n, 1, n::text, '李', '1', '1990-01-01', '03', 'G' || (n / 2)"
             " FROM generate_series(1, 12000) n"

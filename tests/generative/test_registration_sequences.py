@@ -20,31 +20,54 @@ STEPS = st.lists(st.one_of(REGISTRATIONS, NAMED), max_size=8)
 
 @dataclass
 class Obvious:
-    """Who is whom: each patient's key as registered (absent: never registered), and how often it was linked anew."""
+    """Who is whom: each patient's key and name as registered, and whose number it was found to be.
 
-    keys: dict = field(default_factory=dict)
+    A patient is grouped by its key where the one who holds it bears the same name: holders are called what their
+    first patient is called now.
+    """
+
+    told: dict = field(default_factory=dict)
+    held: dict = field(default_factory=dict)
+    named: dict = field(default_factory=dict)
     relinked: int = 0
 
     def ensure(self, patients: list) -> None:
-        for patient in patients:
-            self.keys.setdefault(patient, None)
+        for patient in sorted(patients):
+            self.told.setdefault(patient, (None, None))
+            self.held.setdefault(patient, patient)
 
     def register(self, registrations: dict) -> None:
-        for patient, (key, _) in registrations.items():
-            self.relinked += patient in self.keys and self.keys[patient] != key
-            self.keys[patient] = key
+        news = {patient: told for patient, told in sorted(registrations.items()) if self.told.get(patient) != told}
+        anew = {
+            patient for patient, (key, _) in news.items() if patient not in self.told or self.told[patient][0] != key
+        }
+        follow = {self.held[patient] for patient in news if patient in self.told}
+        for patient, (key, name) in news.items():
+            if patient in anew and key:
+                self.named.setdefault(key, name)
+        for patient, (key, name) in news.items():
+            if patient not in anew:
+                continue
+            holder = key if key and self.named[key] == name else patient
+            self.relinked += self.held.get(patient, holder) != holder
+            self.held[patient] = holder
+        for patient, told in news.items():
+            self.told[patient] = told
+        for key in follow & self.named.keys():
+            first = next((each for each in self.told if self.held[each] == key), None)
+            self.named[key] = self.told[first][1] if first else self.named[key]
 
     def groups(self) -> set[frozenset]:
         same: dict = {}
-        for patient, key in self.keys.items():
-            same.setdefault(key or patient, set()).add(patient)
+        for patient, holder in self.held.items():
+            same.setdefault(holder, set()).add(patient)
         return {frozenset(group) for group in same.values()}
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 @pytest.mark.usefixtures("database")
-def test_any_sequence_of_files_groups_patients_by_their_last_document(steps: list) -> None:
+def test_any_sequence_of_files_groups_patients_by_their_last_document_and_its_holders_name(steps: list) -> None:
     expected = Obvious()
     with transaction.atomic():
         for step in steps:

@@ -84,6 +84,10 @@ class Write:
             values["birth_date"],
             known.type_code.value if known else None,
             known.number if known else None,
+            shown_number=None if known else values["document_number"],
+            mother_number=values["mother_document"],
+            **{each: values[each] for each in ("health_card", "archive_number", "phone", "division", "mother_name")},
+            registered_on=values["registered_at"].astimezone(CITY_TIME).date(),
         )
 
 

@@ -6,10 +6,10 @@ class IdentityError(Exception):
 
 
 class AlreadyLinked(IdentityError):
-    """The patient is linked to this resident already."""
+    """The two are the same resident already."""
 
     def __init__(self) -> None:
-        super().__init__("该患者已关联到这位居民，无需重复关联。")
+        super().__init__("已经是同一位居民，无需重复认定。")
 
 
 class ResidentMerged(IdentityError):
@@ -34,7 +34,28 @@ class NothingToUndo(IdentityError):
 
 
 class ReasonMissing(IdentityError):
-    """Whoever undoes a link says why."""
+    """Whoever decides who is who says why."""
 
     def __init__(self) -> None:
-        super().__init__("请填写撤销理由。")
+        super().__init__("请填写理由。")
+
+
+class KeptApart(IdentityError):
+    """Somebody has said that the two are different people."""
+
+    def __init__(self) -> None:
+        super().__init__("这两位居民已被认定为不同的人；如有新的依据，请先撤销那次认定。")
+
+
+class SecondPersonNeeded(IdentityError):
+    """Two residents with citizen numbers of their own are joined by two people only."""
+
+    def __init__(self) -> None:
+        super().__init__("双方各有公民身份号码，合并需要另一人复核。")
+
+
+class AlreadyUndone(IdentityError):
+    """Somebody has taken the decision back already."""
+
+    def __init__(self) -> None:
+        super().__init__("这次认定已被撤销，请刷新页面查看最新情况。")

@@ -9,8 +9,23 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from kangqiao.identity.decisions import Apart, Clue, Decision, Doubt, LinkageModel, Unmatched
 from kangqiao.identity.documents import DocumentType
 from kangqiao.infra.ids import uuid7
+
+__all__ = [
+    "Apart",
+    "Clue",
+    "Conflict",
+    "Decision",
+    "Doubt",
+    "Link",
+    "LinkageModel",
+    "Patient",
+    "Resident",
+    "ResidentIdentifier",
+    "Unmatched",
+]
 
 SEX_CODES = ["0", "1", "2", "9"]
 DOCUMENT_CODES = [kind.value for kind in DocumentType]
@@ -53,7 +68,10 @@ class Resident(models.Model):
             models.CheckConstraint(name="resident_not_merged_into_itself", condition=~Q(merged_into=F("id"))),
             models.CheckConstraint(name="resident_sex_is_a_code", condition=Q(sex__isnull=True) | Q(sex__in=SEX_CODES)),
         ]
-        indexes = [models.Index(fields=["name", "birth_date"], name="resident_by_name")]
+        indexes = [
+            models.Index(fields=["name", "birth_date"], name="resident_by_name"),
+            models.Index(fields=["merged_into"], name="resident_merged_into", condition=Q(state="merged")),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -93,7 +111,8 @@ class ResidentIdentifier(models.Model):
 class Patient(models.Model):
     """A person as one institution knows them, under its own number. Records belong to patients and never move.
 
-    Until its registration arrives a patient is known by its number only, because a record names it.
+    Until its registration arrives a patient is known by its number only, because a record names it. What the newest
+    registration says is kept as it was said; a `shown_number` is kept where it is no key.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -106,6 +125,14 @@ class Patient(models.Model):
     key_number = models.TextField("主键证件号码", null=True)
     key_changes = models.SmallIntegerField("主键证件变更次数", db_default=0)
     registered = models.BooleanField("已登记")
+    shown_number = models.TextField("填写的证件号码", null=True)
+    health_card = models.TextField("居民健康卡号", null=True)
+    archive_number = models.TextField("健康档案编号", null=True)
+    phone = models.TextField("电话", null=True)
+    division = models.TextField("现住址行政区划代码", null=True)
+    mother_name = models.TextField("母亲姓名", null=True)
+    mother_number = models.TextField("母亲证件号码", null=True)
+    registered_on = models.DateField("建档日期", null=True)
 
     class Meta:
         verbose_name = "患者"
@@ -128,6 +155,7 @@ class Link(models.Model):
     """Who a patient is: patient → resident, why, how surely, by whom; undone, it stays as history.
 
     Every patient has exactly one current link. The link of a patient that is its own resident has the reason `own`.
+    A link that somebody or a comparison decided names the `Decision`, which explains it.
     """
 
     class Reason(models.TextChoices):
@@ -136,6 +164,7 @@ class Link(models.Model):
         CITIZEN_ID = "citizen_id", "公民身份号码相同"
         DOCUMENT = "document", "证件相同"
         OWN = "own", "无可用证件"
+        MATCHED = "matched", "比对相同"
         MANUAL = "manual", "人工认定"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -153,6 +182,8 @@ class Link(models.Model):
     undone_at = models.DateTimeField("撤销时间", null=True)
     undone_by = models.UUIDField("撤销人", null=True)
     undone_reason = models.TextField("撤销理由", null=True)
+    decision_id = models.UUIDField("认定", null=True)
+    ended_by = models.UUIDField("撤销的认定", null=True)
 
     class Meta:
         verbose_name = "关联"
@@ -161,7 +192,8 @@ class Link(models.Model):
                 fields=["patient"], name="link_one_current_per_patient", condition=Q(undone_at=None)
             ),
             models.CheckConstraint(
-                name="link_reason_is_known", condition=Q(reason__in=["citizen_id", "document", "own", "manual"])
+                name="link_reason_is_known",
+                condition=Q(reason__in=["citizen_id", "document", "own", "matched", "manual"]),
             ),
             models.CheckConstraint(
                 name="link_own_is_to_oneself",
@@ -174,7 +206,11 @@ class Link(models.Model):
                 | (Q(undone_at__isnull=False, undone_reason__isnull=False) & ~Q(undone_reason="")),
             ),
         ]
-        indexes = [models.Index(fields=["resident"], name="link_of_resident")]
+        indexes = [
+            models.Index(fields=["resident"], name="link_of_resident"),
+            models.Index(fields=["decision_id"], name="link_of_decision", condition=Q(decision_id__isnull=False)),
+            models.Index(fields=["ended_by"], name="link_ended_by_decision", condition=Q(ended_by__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

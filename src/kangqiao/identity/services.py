@@ -1,4 +1,7 @@
-"""The verbs of identity: ensuring and registering patients by the file, linking and unlinking them one by one."""
+"""Patients as files bring them: ensured when a record names them, registered, and linked by their documents.
+
+Who decides otherwise does so one by one (`deciding`) or by comparison (`matching`).
+"""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -8,18 +11,10 @@ from typing import Any, Final, LiteralString, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection as django_connection
-from django.db import transaction
-from django.utils import timezone
 from psycopg import Connection, Cursor, sql
 
 from kangqiao.identity import statements
-from kangqiao.identity.errors import AlreadyLinked, LinkUndone, NothingToUndo, ReasonMissing, ResidentMerged
-from kangqiao.identity.models import Link, Patient, Resident
 from kangqiao.infra.ids import uuid7
-from kangqiao.trust.actions import Action
-from kangqiao.trust.actors import Actor
-from kangqiao.trust.audit import record_act
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 FEW: Final = 1000
@@ -29,7 +24,11 @@ MUCH: Final = 1 << 20
 
 
 class Registration(NamedTuple):
-    """One patient as an institution registers it; key_type and key_number from `rules.normalise_document`."""
+    """One patient as an institution registers it; key_type and key_number from `rules.normalise_document`.
+
+    `shown_number` is what was written where it makes no key, `mother_number` the mother's document as written,
+    `division` the statistical code of where the patient lives.
+    """
 
     institution_id: int
     local_number: str
@@ -38,6 +37,20 @@ class Registration(NamedTuple):
     birth_date: date | None
     key_type: str | None
     key_number: str | None
+    shown_number: str | None = None
+    health_card: str | None = None
+    archive_number: str | None = None
+    phone: str | None = None
+    division: str | None = None
+    mother_name: str | None = None
+    mother_number: str | None = None
+    registered_on: date | None = None
+
+
+DECLARED: Final = "institution_id integer, local_number text, name text, sex text, birth_date date, " + ", ".join(
+    f"{name} {'date' if name == 'registered_on' else 'text'}" for name in Registration._fields[5:]
+)
+"""The columns of `Registration` as SQL declares them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,7 @@ class Source:
     """Rows for a bulk verb: SQL that may stand after FROM, with its parameters.
 
     For `ensure_patients` its columns are institution_id int and local_number text (not null, repeats allowed);
-    for `register_patients` besides them name text, sex text, birth_date date, key_type text, key_number text.
-    Further columns do not matter.
+    for `register_patients` all of `Registration` (`DECLARED`). Further columns do not matter.
     """
 
     relation: sql.Composable
@@ -70,11 +82,9 @@ class Source:
     @classmethod
     def registrations(cls, rows: Sequence[Registration]) -> "Source":
         """A few registrations at hand."""
-        types = ("int", "text", "text", "text", "date", "text", "text")
-        columns = zip(Registration._fields, types, strict=True)
-        arrays = ", ".join(f"%({name})s::{kind}[]" for name, kind in columns)
+        arrays = ", ".join("%({})s::{}[]".format(*column.split(" ")) for column in DECLARED.split(", "))
         names = ", ".join(Registration._fields)
-        values = zip(*rows, strict=True) if rows else ([] for _ in types)
+        values = zip(*rows, strict=True) if rows else ([] for _ in Registration._fields)
         parameters = {name: list(column) for name, column in zip(Registration._fields, values, strict=True)}
         return cls(sql.SQL(f"(SELECT * FROM unnest({arrays}) AS t({names}))"), parameters)
 
@@ -130,6 +140,10 @@ def register_patients(
 ) -> Registered:
     """Store patients as their institutions register them, and link each to its resident by master key.
 
+    A key counts unless it is somebody else's: the birth date inside is not the patient's, or it is the mother's, or
+    the resident who holds it bears another name. Such a patient is its own resident until it has been compared
+    (`matching`): who is new or changed waits for that in `identity_unmatched`.
+
     A patient whose key changed or disappeared is linked anew, the old link undone with the reason; the own pending
     resident it may leave behind is marked merged. A registration that arrives again unchanged has no effect, so
     a link that people undid stays undone. Of rows with the same number in one call one is taken. Runs in the
@@ -150,8 +164,9 @@ def register_patients(
         late = run.count(statements.CHANGE_PATIENTS)
         relinked, keyed, keyless = relinked + late, keyed + late, keyless + late
     residents = run.count(statements.INSERT_RESIDENTS_BY_KEY) if keyed else 0
-    if residents < keyed:
+    if keyed:
         run.count(statements.SEE_IDENTIFIERS)
+        keyless += run.count(statements.DISTRUST)
     if keyless:
         run.count(statements.INSERT_OWN_RESIDENTS)
     undone = run.count(statements.UNDO_LINKS) if relinked else 0
@@ -161,94 +176,8 @@ def register_patients(
         run.count(statements.MERGE_LEFT_RESIDENTS)
     if changed:
         run.count(statements.FOLLOW_PATIENTS)
+    run.count(statements.NOTE_UNMATCHED)
     return Registered(created, changed, linked, undone, residents)
-
-
-def link_patient(
-    *, patient_id: UUID, resident_id: UUID, score: float, actor: Actor, reason: Link.Reason = Link.Reason.MANUAL
-) -> Link:
-    """Link the patient to the resident instead of the one it is linked to, and return the new link.
-
-    `score` is the probability, 0 to 1, that the two are one person. Raises `AlreadyLinked`, `ResidentMerged`.
-    """
-    with transaction.atomic():
-        patient = Patient.objects.select_for_update().get(id=patient_id)
-        current = Link.objects.get(patient=patient, undone_at=None)
-        if current.resident_id == resident_id:
-            raise AlreadyLinked
-        locked = Resident.objects.select_for_update().order_by("id").in_bulk([resident_id, current.resident_id])
-        resident, left = locked[resident_id], locked[current.resident_id]
-        if resident.state == Resident.State.MERGED:
-            raise ResidentMerged
-        _end(current, "改为关联其他居民", actor)
-        link = Link.objects.create(patient=patient, resident=resident, reason=reason, score=score, actor_id=actor.id)
-        _merge_if_left(left, into=resident)
-        _follow_patients(current.resident_id)
-        record_act(
-            actor=actor,
-            action=Action.PATIENT_LINK,
-            resident_id=resident.id,
-            patient_id=patient.id,
-            object_kind="link",
-            object_id=link.id,
-            detail={"instead_of": str(current.id)},
-        )
-    return link
-
-
-def undo_link(*, link_id: UUID, reason: str, actor: Actor) -> Link:
-    """Undo a current link: the patient is its own resident again, 待核. Return the new link to itself.
-
-    Raises `ReasonMissing`, `LinkUndone`, `NothingToUndo`.
-    """
-    if not reason.strip():
-        raise ReasonMissing
-    with transaction.atomic():
-        patient = Patient.objects.select_for_update().get(links=link_id)
-        link = Link.objects.get(id=link_id)
-        if link.undone_at is not None:
-            raise LinkUndone
-        if link.reason == Link.Reason.OWN:
-            raise NothingToUndo
-        _end(link, reason.strip(), actor)
-        own, _ = Resident.objects.update_or_create(
-            id=patient.id,
-            defaults={
-                "name": patient.name,
-                "sex": patient.sex,
-                "birth_date": patient.birth_date,
-                "state": Resident.State.PENDING,
-                "merged_into": None,
-            },
-        )
-        again = Link.objects.create(patient=patient, resident=own, reason=Link.Reason.OWN, actor_id=actor.id)
-        _follow_patients(link.resident_id)
-        record_act(
-            actor=actor,
-            action=Action.PATIENT_UNLINK,
-            resident_id=link.resident_id,
-            patient_id=patient.id,
-            object_kind="link",
-            object_id=link.id,
-        )
-    return again
-
-
-def _end(link: Link, reason: str, actor: Actor) -> None:
-    link.undone_at, link.undone_by, link.undone_reason = timezone.now(), actor.id, reason
-    link.save(update_fields=["undone_at", "undone_by", "undone_reason"])
-
-
-def _merge_if_left(left: Resident, *, into: Resident) -> None:
-    """Mark the own resident that a patient has left as merged, unless others are linked to it."""
-    if left.state == Resident.State.PENDING and not left.links.filter(undone_at=None).exists():
-        left.state, left.merged_into = Resident.State.MERGED, into
-        left.save(update_fields=["state", "merged_into"])
-
-
-def _follow_patients(resident_id: UUID) -> None:
-    with django_connection.cursor() as cursor:
-        cursor.execute(statements.FOLLOW_PATIENTS_OF_ONE, {"resident_id": resident_id})
 
 
 class _Run:

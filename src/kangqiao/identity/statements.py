@@ -22,7 +22,9 @@ SELECT pg_relation_size(to_regclass('pg_temp.identity_arrival'))
 WORKSPACE: Final = """
 CREATE TEMP TABLE identity_arrival (
     institution_id int, local_number text, name text, sex text, birth_date date, key_type text, key_number text,
-    ordinal bigint, patient_id uuid, known bool, relink bool, key_changes smallint
+    shown_number text, health_card text, archive_number text, phone text, division text, mother_name text,
+    mother_number text, registered_on date,
+    ordinal bigint, patient_id uuid, known bool, relink bool, key_changes smallint, own_type text, own_number text
 );
 CREATE TEMP TABLE identity_left (resident_id uuid, patient_id uuid);
 CREATE TEMP TABLE identity_mapping (
@@ -84,23 +86,42 @@ SELECT {_new_id("links")}, patient_id, patient_id, 'own', %(actor_id)s, %(batch_
 
 # -- patients that are registered -------------------------------------------------------------------------------------
 
+TOLD: Final = (
+    *("name", "sex", "birth_date", "key_type", "key_number", "shown_number", "health_card", "archive_number", "phone"),
+    *("division", "mother_name", "mother_number", "registered_on"),
+)
+"""What a registration says of a patient: columns of the arrival and of `identity_patient` alike."""
+
+
+def _told(prefix: str = "") -> str:
+    return ", ".join(f"{prefix}{column}" for column in TOLD)
+
+
+def _is_own(row: str) -> str:
+    """SQL that tells whether the document is the patient's own, not the mother's or one borrowed."""
+    told = ("key_type", "key_number", "name", "birth_date", "registered_on", "mother_number")
+    return f"identity_number_is_own({', '.join(f'{row}.{column}' for column in told)})"
+
+
 ARRIVE: Final = sql.SQL(f"""
 WITH arrived AS (
     INSERT INTO identity_arrival
     SELECT arriving.*, coalesce(patient.id, {_new_id("patients")}), patient.id IS NOT NULL,
            patient.id IS NULL
-           OR (patient.key_type, patient.key_number) IS DISTINCT FROM (arriving.key_type, arriving.key_number),
-           patient.key_changes
+           OR (patient.key_type, patient.key_number) IS DISTINCT FROM (arriving.key_type, arriving.key_number)
+           OR {_is_own("patient")} IS DISTINCT FROM {_is_own("arriving")},
+           patient.key_changes,
+           CASE WHEN {_is_own("arriving")} THEN arriving.key_type END,
+           CASE WHEN {_is_own("arriving")} THEN arriving.key_number END
       FROM (SELECT DISTINCT ON (institution_id, local_number)
-                   institution_id, local_number, name, sex, birth_date, key_type, key_number,
+                   institution_id, local_number, {_told()},
                    row_number() OVER (ORDER BY institution_id, local_number) AS ordinal
               FROM {{source}} AS source ORDER BY institution_id, local_number) arriving
       LEFT JOIN identity_patient patient
         ON patient.institution_id = arriving.institution_id AND patient.local_number = arriving.local_number
      WHERE patient.id IS NULL OR NOT patient.registered
-        OR (patient.name, patient.sex, patient.birth_date, patient.key_type, patient.key_number) IS DISTINCT FROM
-           (arriving.name, arriving.sex, arriving.birth_date, arriving.key_type, arriving.key_number)
-    RETURNING known, relink, key_number IS NOT NULL AS keyed
+        OR ({_told("patient.")}) IS DISTINCT FROM ({_told("arriving.")})
+    RETURNING known, relink, own_number IS NOT NULL AS keyed
 )
 SELECT count(*) FILTER (WHERE NOT known) AS fresh,
        count(*) FILTER (WHERE known) AS changed,
@@ -109,12 +130,14 @@ SELECT count(*) FILTER (WHERE NOT known) AS fresh,
        count(*) FILTER (WHERE relink AND NOT keyed) AS keyless
   FROM arrived
 """)
-"""Only rows that change something are kept: a registration that arrives again unchanged costs the comparison."""
+"""Only rows that change something are kept: a registration that arrives again unchanged costs the comparison.
 
-INSERT_PATIENTS: Final = """
-INSERT INTO identity_patient
-       (id, institution_id, local_number, name, sex, birth_date, key_type, key_number, registered)
-SELECT patient_id, institution_id, local_number, name, sex, birth_date, key_type, key_number, true
+A document counts as the patient's own key unless what else is registered contradicts it (`identity_number_is_own`).
+"""
+
+INSERT_PATIENTS: Final = f"""
+INSERT INTO identity_patient (id, institution_id, local_number, {_told()}, registered)
+SELECT patient_id, institution_id, local_number, {_told()}, true
   FROM identity_arrival WHERE NOT known
  ORDER BY institution_id, local_number
 ON CONFLICT (institution_id, local_number) DO NOTHING
@@ -127,18 +150,18 @@ UPDATE identity_arrival arrival SET patient_id = patient.id, known = true
    AND patient.institution_id = arrival.institution_id AND patient.local_number = arrival.local_number
 """
 
-CHANGE_PATIENTS: Final = """
+CHANGE_PATIENTS: Final = f"""
 WITH changed AS (
-    INSERT INTO identity_patient AS patient
-           (id, institution_id, local_number, name, sex, birth_date, key_type, key_number, registered)
-    SELECT patient_id, institution_id, local_number, name, sex, birth_date, key_type, key_number, true
+    INSERT INTO identity_patient AS patient (id, institution_id, local_number, {_told()}, registered)
+    SELECT patient_id, institution_id, local_number, {_told()}, true
       FROM identity_arrival WHERE known
      ORDER BY institution_id, local_number
     ON CONFLICT (institution_id, local_number) DO UPDATE
-       SET name = excluded.name, sex = excluded.sex, birth_date = excluded.birth_date,
-           key_type = excluded.key_type, key_number = excluded.key_number, registered = true,
+       SET ({_told()}, registered) = ({_told("excluded.")}, true),
            key_changes = patient.key_changes + CASE WHEN (patient.key_type, patient.key_number) IS DISTINCT FROM
-                                                         (excluded.key_type, excluded.key_number) THEN 1 ELSE 0 END
+                                                         (excluded.key_type, excluded.key_number)
+                                                      OR {_is_own("patient")} IS DISTINCT FROM {_is_own("excluded")}
+                                                    THEN 1 ELSE 0 END
     RETURNING id, key_changes
 )
 UPDATE identity_arrival arrival SET relink = true FROM changed
@@ -151,16 +174,16 @@ Counts the patients whose key somebody else changed between the comparison and t
 
 INSERT_RESIDENTS_BY_KEY: Final = f"""
 WITH wanted AS MATERIALIZED (
-    SELECT DISTINCT ON (key_type, key_number) key_type, key_number, name, sex, birth_date, ordinal
-      FROM identity_arrival WHERE relink AND key_number IS NOT NULL
-     ORDER BY key_type, key_number, institution_id, local_number
+    SELECT DISTINCT ON (own_type, own_number) own_type, own_number, name, sex, birth_date, ordinal
+      FROM identity_arrival WHERE relink AND own_number IS NOT NULL
+     ORDER BY own_type, own_number, institution_id, local_number
 ), made AS (
     INSERT INTO identity_residentidentifier (id, resident_id, type, number, first_seen_on, last_seen_on)
-    SELECT {_new_id("identifiers")}, {_new_id("residents")}, key_type, key_number, %(today)s, %(today)s
+    SELECT {_new_id("identifiers")}, {_new_id("residents")}, own_type, own_number, %(today)s, %(today)s
       FROM wanted
      WHERE NOT EXISTS (SELECT FROM identity_residentidentifier identifier
-                        WHERE identifier.valid AND identifier.type = key_type AND identifier.number = key_number)
-     ORDER BY key_type, key_number
+                        WHERE identifier.valid AND identifier.type = own_type AND identifier.number = own_number)
+     ORDER BY own_type, own_number
     ON CONFLICT (type, number) WHERE valid DO NOTHING
     RETURNING resident_id, type, number
 )
@@ -170,7 +193,7 @@ SELECT made.resident_id, wanted.name,
             ELSE wanted.sex END,
        CASE WHEN type = '01' THEN to_date(substr(number, 7, 8), 'YYYYMMDD') ELSE wanted.birth_date END,
        'confirmed'
-  FROM made JOIN wanted ON wanted.key_type = made.type AND wanted.key_number = made.number
+  FROM made JOIN wanted ON wanted.own_type = made.type AND wanted.own_number = made.number
 """
 """A citizen number tells sex and birth date; what the institution wrote may differ and is then a conflict."""
 
@@ -178,7 +201,7 @@ SEE_IDENTIFIERS: Final = """
 WITH due AS MATERIALIZED (
     SELECT identifier.id
       FROM identity_residentidentifier identifier
-      JOIN identity_arrival arrival ON identifier.type = arrival.key_type AND identifier.number = arrival.key_number
+      JOIN identity_arrival arrival ON identifier.type = arrival.own_type AND identifier.number = arrival.own_number
      WHERE identifier.valid AND arrival.relink AND identifier.last_seen_on < %(today)s
        FOR UPDATE OF identifier SKIP LOCKED
 )
@@ -186,10 +209,19 @@ UPDATE identity_residentidentifier identifier SET last_seen_on = %(today)s FROM 
 """
 """Whoever holds a skipped row is noting the same day."""
 
+DISTRUST: Final = """
+UPDATE identity_arrival arrival SET own_type = NULL, own_number = NULL
+  FROM identity_residentidentifier identifier JOIN identity_resident resident ON resident.id = identifier.resident_id
+ WHERE arrival.relink AND identifier.valid
+   AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number
+   AND NOT identity_same_name(arrival.name, resident.name)
+"""
+"""One number under another name than the resident's is compared before it links: it may be borrowed or mistyped."""
+
 INSERT_OWN_RESIDENTS: Final = """
 INSERT INTO identity_resident AS resident (id, name, sex, birth_date, state)
 SELECT patient_id, name, sex, birth_date, 'pending' FROM identity_arrival
- WHERE relink AND key_number IS NULL
+ WHERE relink AND own_number IS NULL
  ORDER BY patient_id
 ON CONFLICT (id) DO UPDATE
    SET state = 'pending', merged_into_id = NULL,
@@ -202,7 +234,7 @@ WITH target AS (
            identifier.id IS NOT NULL AS keyed
       FROM identity_arrival arrival
       LEFT JOIN identity_residentidentifier identifier
-        ON identifier.valid AND identifier.type = arrival.key_type AND identifier.number = arrival.key_number
+        ON identifier.valid AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number
      WHERE arrival.known AND arrival.relink
 ), undone AS (
     UPDATE identity_link link
@@ -224,11 +256,17 @@ SELECT {_new_id("links")}, arrival.patient_id, coalesce(identifier.resident_id, 
        %(actor_id)s, %(batch_id)s
   FROM identity_arrival arrival
   LEFT JOIN identity_residentidentifier identifier
-    ON identifier.valid AND identifier.type = arrival.key_type AND identifier.number = arrival.key_number
+    ON identifier.valid AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number
  WHERE arrival.relink
    AND NOT (arrival.known AND EXISTS (SELECT FROM identity_link link
                                        WHERE link.patient_id = arrival.patient_id AND link.undone_at IS NULL))
 """
+
+NOTE_UNMATCHED: Final = """
+INSERT INTO identity_unmatched (patient_id) SELECT patient_id FROM identity_arrival ORDER BY patient_id
+ON CONFLICT (patient_id) DO NOTHING
+"""
+"""Whoever is new or says something new is compared with others later (`matching`), at the latest by the next batch."""
 
 # -- residents that patients left, and residents whose patients changed -----------------------------------------------
 
@@ -249,14 +287,14 @@ UPDATE identity_resident resident SET state = 'merged', merged_into_id = now_at.
    AND NOT EXISTS (SELECT FROM identity_link link WHERE link.resident_id = resident.id AND link.undone_at IS NULL)
 """
 
-_FOLLOW: Final = """
+FOLLOW: Final = """
 WITH affected AS ({affected}), told AS MATERIALIZED (
     SELECT resident.id, patient.name, patient.sex, patient.birth_date, citizen.resident_id IS NOT NULL AS by_number
       FROM affected
       JOIN identity_resident resident ON resident.id = affected.resident_id
       JOIN LATERAL (SELECT patient_id FROM identity_link link
                      WHERE link.resident_id = affected.resident_id AND link.undone_at IS NULL
-                     ORDER BY link.linked_at, link.id LIMIT 1) first ON true
+                     ORDER BY link.patient_id LIMIT 1) first ON true
       JOIN identity_patient patient ON patient.id = first.patient_id
       LEFT JOIN LATERAL (SELECT resident_id FROM identity_residentidentifier identifier
                           WHERE identifier.resident_id = affected.resident_id AND identifier.valid
@@ -275,7 +313,7 @@ UPDATE identity_resident resident
   FROM told WHERE resident.id = told.id
 """
 
-FOLLOW_PATIENTS: Final = _FOLLOW.format(
+FOLLOW_PATIENTS: Final = FOLLOW.format(
     affected="""
     SELECT resident_id FROM identity_left WHERE resident_id <> patient_id
     UNION
@@ -284,7 +322,7 @@ FOLLOW_PATIENTS: Final = _FOLLOW.format(
      WHERE arrival.known AND NOT arrival.relink
 """
 )
-"""A resident is called what the patient linked first is called; sex and birth date of a citizen come of the number."""
+"""A resident is called what its first patient is called; sex and birth date of a citizen come of the number."""
 
-FOLLOW_PATIENTS_OF_ONE: Final = _FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id")
+FOLLOW_PATIENTS_OF_ONE: Final = FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id")
 """The same for one resident, when people link or undo by hand."""

@@ -111,9 +111,10 @@ class Store:
         """Hand the newest registration of each patient to identity; one older than what is stored changes nothing."""
         self._push(
             "arriving_registration",
-            "institution_id integer, local_number text, name text, sex text, birth_date date,"
-            " key_type text, key_number text",
-            f"""SELECT institution_id, patient_number, name, sex, birth_date, key_type, key_number
+            identity.DECLARED,
+            f"""SELECT institution_id, patient_number, name, sex, birth_date, key_type, key_number,
+                       CASE WHEN key_number IS NULL THEN document_number END, health_card, archive_number, phone,
+                       division, mother_name, mother_document, registered_at::DATE
                 FROM {accepted} LEFT JOIN {self._known} USING (institution_id, source_key)
                 WHERE revised_at >= coalesce(known_revised_at, revised_at)
                 QUALIFY row_number() OVER (PARTITION BY institution_id, patient_number ORDER BY revised_at DESC) = 1""",

@@ -21,6 +21,13 @@ class Action(TextChoices):
     RESIDENT_FIND = "identity:resident:find", "查找居民"
     PATIENT_LINK = "identity:patient:link", "关联患者与居民"
     PATIENT_UNLINK = "identity:patient:unlink", "撤销患者与居民的关联"
+    RESIDENT_MERGE = "identity:resident:merge", "合并居民"
+    RESIDENT_APART = "identity:resident:apart", "认定不是同一人"
+    DECISION_UNDO = "identity:decision:undo", "撤销身份认定"
+    DOUBT_MOVE = "identity:doubt:move", "处理身份疑问"
+    DOUBT_READ = "identity:doubt:read", "查看身份疑问"
+    PATIENT_REGISTER = "identity:patient:register", "登记患者"
+    RESIDENT_MATCH = "identity:resident:match", "比对居民"
     TIMELINE_READ = "records:timeline:read", "调阅健康档案"
     SOURCE_READ = "records:source:read", "查看来源记录"
     BATCH_SUBMIT = "intake:batch:submit", "报送数据批次"
@@ -66,6 +73,8 @@ OBJECT_LABELS: dict[str, str] = {
     "audit": "审计日志",
     "resident": "居民",
     "patient": "患者",
+    "decision": "身份认定",
+    "doubt": "身份疑问",
     "timeline": "健康档案",
     "record": "来源记录",
     "batch": "数据批次",

@@ -28,6 +28,8 @@ DEMO: tuple[tuple[str, str, Role], ...] = (
     ("administrator", "陈系统", Role.ADMINISTRATOR),
     ("auditor", "周审计", Role.AUDITOR),
     ("regulator", "杨监管", Role.REGULATOR),
+    ("steward", "段主索引", Role.STEWARD),
+    ("second-steward", "白复核", Role.STEWARD),
 )
 
 

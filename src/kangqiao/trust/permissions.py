@@ -14,6 +14,8 @@ class Permission(TextChoices):
     ACCOUNT_MANAGE = "trust:account:manage", "管理账号和接口令牌"
     AUDIT_READ = "trust:audit:read", "查看审计日志"
     RESIDENT_FIND = "identity:resident:find", "查找居民"
+    IDENTITY_DECIDE = "identity:decide", "认定谁是谁：合并、拆分、复核、撤销"
+    IDENTITY_MATCH = "identity:match", "登记患者和比对居民"
     TIMELINE_READ = "records:timeline:read", "调阅健康档案"
     SOURCE_READ = "records:source:read", "查看来源记录和历史版本"
     BATCH_SUBMIT = "intake:batch:submit", "报送数据批次"
@@ -39,6 +41,7 @@ class Role(TextChoices):
     ADMINISTRATOR = "administrator", "系统管理员"
     AUDITOR = "auditor", "安全审计员"
     REGULATOR = "regulator", "卫健监管"
+    STEWARD = "steward", "主索引管理员"
 
 
 PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
@@ -89,6 +92,14 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.QUALITY_MANAGE,
         }
     ),
+    Role.STEWARD: frozenset(
+        {
+            Permission.SESSION_USE,
+            Permission.RESIDENT_FIND,
+            Permission.IDENTITY_DECIDE,
+            Permission.INSTITUTION_READ,
+        }
+    ),
 }
 
 SEPARATED_ROLES = frozenset({Role.DATA_MANAGER, Role.ADMINISTRATOR, Role.AUDITOR})
@@ -100,6 +111,7 @@ INSTITUTION_ROLES = frozenset({Role.CLINICIAN, Role.SENDER})
 MACHINE_PERMISSIONS = frozenset(
     {
         Permission.TIMELINE_READ,
+        Permission.IDENTITY_MATCH,
         Permission.BATCH_SUBMIT,
         Permission.BATCH_READ,
         Permission.REFUSED_DOWNLOAD,

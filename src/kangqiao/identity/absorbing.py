@@ -1,0 +1,175 @@
+"""One resident taken for another one: for a single pair that somebody decided, or for thousands that matching found.
+
+Locks are taken in the order of registration: patients by (institution, number), identifiers by (type, number), then
+residents by id.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection
+
+from kangqiao.identity.models import Decision
+from kangqiao.identity.statements import FOLLOW
+
+
+class Evidence(NamedTuple):
+    """Why a comparison takes two residents for one person: the pair of patients that says so most clearly.
+
+    `pattern` and `model` explain it (`linkage.model.explained`); `weight` in bits, `score` as a probability.
+    """
+
+    patient_id: UUID
+    compared_with: UUID
+    rule: str
+    pattern: int
+    weight: float
+    score: float
+    model: str
+
+
+class Absorption(NamedTuple):
+    """`absorbed` is the same person as `kept`: its patients and identifiers become those of `kept`."""
+
+    decision_id: UUID
+    kept: UUID
+    absorbed: UUID
+    kind: Decision.Kind
+    reason: str
+    actor_id: UUID | None = None
+    approved_by: UUID | None = None
+    evidence: Evidence | None = None
+
+
+def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUID]:
+    """Carry out what was decided and return the ids of the decisions that took effect, in the caller's transaction.
+
+    Without effect stays what somebody has overtaken: one of both is merged already, or they are to be kept apart; and
+    of matching what joins two residents with documents of their own. Each resident is absorbed once in a call, and
+    none that is absorbed is kept. The audit entry is the caller's.
+    """
+    cursor = connection.cursor()
+    cursor.execute(_WORKSPACE)
+    cursor.execute(_FILL, _columns(absorptions))
+    for lock in (_LOCK_PATIENTS, _LOCK_IDENTIFIERS, _LOCK_RESIDENTS):
+        cursor.execute(lock)
+    cursor.execute(_DROP_OVERTAKEN)
+    for statement in (_DECIDE, _SETTLE, _MOVE_LINKS, _MOVE_IDENTIFIERS, _FOLLOW_KEPT, _MARK_KEPT, _MARK, _COPY_APART):
+        cursor.execute(statement)
+    return {decision for (decision,) in cursor.execute("SELECT decision_id FROM identity_absorbing").fetchall()}
+
+
+def _columns(absorptions: Sequence[Absorption]) -> dict[str, Any]:
+    rows = [(*one[:7], *(one.evidence or [None] * len(Evidence._fields))) for one in absorptions]
+    names = (*Absorption._fields[:7], *Evidence._fields)
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
+
+
+_DECLARED: Final = (
+    "decision_id uuid, kept uuid, absorbed uuid, kind text, reason text, actor_id uuid, approved_by uuid,"
+    " patient_id uuid, compared_with uuid, rule text, pattern bigint, weight float8, score float8, model text"
+)
+_WORKSPACE: Final = f"""
+CREATE TEMP TABLE IF NOT EXISTS identity_absorbing ({_DECLARED}) ON COMMIT DELETE ROWS;
+DELETE FROM identity_absorbing
+"""
+_FILL: Final = "INSERT INTO identity_absorbing SELECT * FROM unnest({})".format(
+    ", ".join("%({})s::{}[]".format(*column.split(" ")) for column in _DECLARED.split(", "))
+)
+_LOCK_PATIENTS: Final = """
+SELECT count(*) FROM (
+    SELECT FROM identity_absorbing JOIN identity_link link ON link.resident_id = absorbed AND link.undone_at IS NULL
+      JOIN identity_patient patient ON patient.id = link.patient_id
+     ORDER BY patient.institution_id, patient.local_number FOR UPDATE OF patient) locked
+"""
+_LOCK_IDENTIFIERS: Final = """
+SELECT count(*) FROM (
+    SELECT FROM identity_absorbing JOIN identity_residentidentifier identifier ON identifier.resident_id = absorbed
+     ORDER BY identifier.type, identifier.number FOR UPDATE OF identifier) locked
+"""
+_LOCK_RESIDENTS: Final = """
+SELECT count(*) FROM (
+    SELECT FROM identity_resident resident
+     WHERE id IN (SELECT kept FROM identity_absorbing UNION ALL SELECT absorbed FROM identity_absorbing)
+     ORDER BY id FOR UPDATE) locked
+"""
+_DROP_OVERTAKEN: Final = """
+DELETE FROM identity_absorbing WHERE NOT EXISTS (
+    SELECT FROM identity_resident kept_one, identity_resident absorbed_one
+     WHERE kept_one.id = kept AND absorbed_one.id = absorbed
+       AND kept_one.state <> 'merged' AND absorbed_one.state <> 'merged'
+       AND (kind <> 'match' OR absorbed_one.state = 'pending'))
+    OR EXISTS (SELECT FROM identity_apart
+                WHERE first_id = least(kept, absorbed) AND second_id = greatest(kept, absorbed))
+"""
+_DECIDE: Final = """
+INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, approved_by, reason,
+                               patient_id, compared_with, rule, pattern, weight, model, detail)
+SELECT decision_id, kind, kept, absorbed, actor_id, approved_by, reason,
+       patient_id, compared_with, rule, pattern, weight, model, jsonb_build_object(
+       'state', (SELECT state FROM identity_resident WHERE id = absorbed),
+       'identifiers', (SELECT coalesce(jsonb_agg(id), '[]') FROM identity_residentidentifier
+                        WHERE resident_id = absorbed),
+       'merged', (SELECT coalesce(jsonb_agg(id), '[]') FROM identity_resident
+                   WHERE merged_into_id = absorbed AND state = 'merged'))
+  FROM identity_absorbing
+"""
+_SETTLE: Final = """
+WITH settled AS (
+    UPDATE identity_doubt doubt
+       SET state = 'settled', decided_at = statement_timestamp(), decision_id = joined.decision_id
+      FROM identity_absorbing joined
+     WHERE doubt.state IN ('open', 'proposed') AND absorbed IN (first_id, second_id)
+    RETURNING absorbed, first_id = kept OR second_id = kept AS between_both
+)
+INSERT INTO identity_unmatched (patient_id)
+SELECT DISTINCT link.patient_id FROM settled
+  JOIN identity_link link ON link.resident_id = settled.absorbed AND link.undone_at IS NULL
+ WHERE NOT between_both
+ON CONFLICT (patient_id) DO NOTHING
+"""
+"""Doubts of the absorbed and somebody else are raised again by the next matching, about the resident it is now."""
+
+_MOVE_LINKS: Final = """
+WITH ended AS (
+    UPDATE identity_link link
+       SET undone_at = statement_timestamp(), undone_by = joined.actor_id, undone_reason = joined.reason,
+           ended_by = joined.decision_id
+      FROM identity_absorbing joined WHERE link.resident_id = absorbed AND link.undone_at IS NULL
+    RETURNING link.patient_id AS moved, joined.*
+)
+INSERT INTO identity_link (id, patient_id, resident_id, reason, score, actor_id, decision_id)
+SELECT gen_random_uuid(), moved, kept,
+       CASE WHEN moved = kept THEN 'own' WHEN kind = 'match' THEN 'matched' ELSE 'manual' END,
+       coalesce(score, 1), actor_id, decision_id
+  FROM ended
+"""
+_MOVE_IDENTIFIERS: Final = """
+UPDATE identity_residentidentifier identifier SET resident_id = kept
+  FROM identity_absorbing WHERE identifier.resident_id = absorbed
+"""
+_MARK_KEPT: Final = """
+UPDATE identity_resident resident SET state = 'confirmed'
+  FROM identity_absorbing
+ WHERE resident.id = kept AND resident.state = 'pending'
+   AND EXISTS (SELECT FROM identity_residentidentifier identifier WHERE identifier.resident_id = kept)
+"""
+_MARK: Final = """
+UPDATE identity_resident resident SET state = 'merged', merged_into_id = kept
+  FROM identity_absorbing
+ WHERE resident.id = absorbed OR resident.merged_into_id = absorbed AND resident.state = 'merged'
+"""
+_COPY_APART: Final = """
+WITH known AS (
+    SELECT kept, absorbed, joined.decision_id, unnest(ARRAY[first_id, second_id]) AS other
+      FROM identity_absorbing joined JOIN identity_apart ON absorbed IN (first_id, second_id)
+)
+INSERT INTO identity_apart (id, first_id, second_id, decision_id)
+SELECT gen_random_uuid(), least(kept, other), greatest(kept, other), decision_id
+  FROM known WHERE other NOT IN (kept, absorbed)
+ON CONFLICT (first_id, second_id) DO NOTHING
+"""
+"""Whoever is kept apart from the absorbed is kept apart from who it is now."""
+
+_FOLLOW_KEPT: Final = FOLLOW.format(affected="SELECT DISTINCT kept AS resident_id FROM identity_absorbing")
