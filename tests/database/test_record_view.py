@@ -221,7 +221,9 @@ def test_a_resident_without_a_usable_document_is_marked(doctor, database):
 
 
 def test_a_patient_registered_under_another_name_is_marked(patient, reading):
-    register(make_institution(NAMES[1], "530900002"), "P9", name="王秀珍", key=KEY)
+    other = make_institution(NAMES[1], "530900002")
+    register(other, "P9", key=KEY)
+    register(other, "P9", name="王秀珍", key=KEY)
     assert "姓名不同" in text_of(reading.get(record_of(patient)))
 
 
