@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kangqiao.identity.linkage.blocking import RULES, candidate_pairs
+from kangqiao.identity.linkage.blocking import RULES, candidate_pairs, rule_keys
 from kangqiao.identity.linkage.clusters import Decision
-from kangqiao.identity.linkage.columns import read_registrations
 from kangqiao.identity.linkage.comparison import Document, Name, levels_of
 from kangqiao.identity.linkage.linking import compare, decide, learn, link
 from kangqiao.identity.linkage.model import Model
+from kangqiao.identity.linkage.reading import read_registrations
 from kangqiao.simulation.identities.generating import generate_identities
 from linkage_records import TODAY, groups, number, registrations, shuffled
 
@@ -85,8 +85,8 @@ def test_each_pair_is_proposed_once_and_by_a_rule_whose_key_agrees(city: Path) -
     registrations_read = read_registrations(city / "records.parquet", today=TODAY)
     pairs = candidate_pairs(registrations_read)
     assert len(set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))) == len(pairs.left)
-    for place, rule in enumerate(RULES):
-        key, mine = rule.key(*registrations_read), pairs.rule == place
+    for place in range(len(RULES)):
+        key, mine = rule_keys(registrations_read, place), pairs.rule == place
         assert np.array_equal(key[pairs.left[mine]], key[pairs.right[mine]])
         assert not (key[pairs.left[mine]] == 0).any()
 

@@ -13,8 +13,9 @@ import numba
 import numpy as np
 
 from kangqiao.identity.linkage.blocking import Pairs
-from kangqiao.identity.linkage.columns import FAR, NONE, Registrations, counted
+from kangqiao.identity.linkage.columns import FAR, NONE, Registrations
 from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Document, Name
+from kangqiao.identity.linkage.grouping import grouped, values_behind
 from kangqiao.identity.linkage.model import Thresholds
 
 STRONGEST: Final = 30.0
@@ -68,7 +69,8 @@ def _of_either_twin(registrations: Registrations, left: np.ndarray, right: np.nd
     name, names = registrations.columns.name, registrations.names
     first, second = names.newborn[name[left]], names.newborn[name[right]]
     newborn, other = np.where(first, left, right), np.where(first, right, left)
-    return counted(newborn.astype(np.int64), names.sound[name[other]], first ^ second) > 1
+    key = np.where(first ^ second, newborn.astype(np.int64) + 1, NONE)
+    return values_behind(key, names.sound[name[other]], grouped(key), 2) > 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from kangqiao.identity.linkage.blocking import RULES, Pairs, candidate_pairs
 from kangqiao.identity.linkage.clusters import Decision, clustered
-from kangqiao.identity.linkage.columns import Registrations, Source, read_registrations
+from kangqiao.identity.linkage.columns import Registrations
 from kangqiao.identity.linkage.model import Model, Thresholds, model_of
+from kangqiao.identity.linkage.reading import Source, read_registrations
 from kangqiao.identity.linkage.scoring import compared, weighed
 from kangqiao.identity.linkage.training import train
 
@@ -70,5 +71,5 @@ def decide(found: Compared, model: Model) -> Linkage:
 
 
 def link(source: Source, *, model: Model, today: date) -> Linkage:
-    """Link registrations with a model that was learnt before. Raises duckdb.Error when a column is missing."""
+    """Link registrations with a model that was learnt before. Raises KeyError when a column is missing."""
     return decide(compare(source, today=today), model)

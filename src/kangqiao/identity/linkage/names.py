@@ -1,34 +1,38 @@
 """Names as they are compared: characters, sound, letters in any order, and names that are none yet."""
 
+import re
+from functools import cache
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from pypinyin import lazy_pinyin
 
+from kangqiao.identity.linkage.hashing import hashed_rows
+
 LONGEST: Final = 16
 """Characters that count; what is longer is compared by its beginning."""
-
-UNICODE: Final = 0x110000
-"""How many code points there may be."""
 
 NO_NAME: Final = 0
 """The place of no name, of 不详, 无名氏 and the like."""
 
-NOTHING: Final = "不详|未知|无|无名|无名氏|佚名|待查|婴儿|新生儿|毛毛|宝宝"
-NEWBORN: Final = "(之)(长|次|大|小|二|双|孪)?(子|女|婴|男婴|女婴|儿)[12一二甲乙AB大小]?$"
+NOTHING: Final = re.compile("不详|未知|无|无名|无名氏|佚名|待查|婴儿|新生儿|毛毛|宝宝")
+NEWBORN: Final = re.compile("(之)(长|次|大|小|二|双|孪)?(子|女|婴|男婴|女婴|儿)[12一二甲乙AB大小]?$")
 """How a child without a name is written down: by its mother's (某某之子、某某之女), as commonly seen."""
 
-SEPARATORS: Final = r"[\s　·•・‧∙⋅.．。,，'’\-]"
+SEPARATORS: Final = re.compile(r"[\s　·•・‧∙⋅.．。,，'’\-]")
+
+UNSPOKEN: Final = 27**6
+"""Above the code of every pinyin syllable: six letters, a as 1."""
 
 
 class Names(NamedTuple):
-    """One entry per way of writing a name, the first of nothing; arrays that compiled code reads as they are."""
+    """One entry per name, the first of nothing; arrays that compiled code reads as they are."""
 
     form: np.ndarray  # int64: hash of the normalised name, 0 for none
     letters: np.ndarray  # int64: hash of its characters in sorted order
-    sound: np.ndarray  # int64: hash of its pinyin without tones
+    sound: np.ndarray  # int64: hash of its characters' pinyin codes
     codes: np.ndarray  # int32 (names, LONGEST): code points, zeros behind the last
     length: np.ndarray  # int8
     surname: np.ndarray  # int32: pinyin code of the first character
@@ -37,77 +41,77 @@ class Names(NamedTuple):
     bearers: np.ndarray  # int32: how many birth dates the name is found with
 
 
-def read_names(
-    session: duckdb.DuckDBPyConnection, name: pa.ChunkedArray, mother: pa.ChunkedArray
-) -> tuple[Names, np.ndarray, np.ndarray]:
+def read_names(name: pa.ChunkedArray, mother: pa.ChunkedArray) -> tuple[Names, np.ndarray, np.ndarray]:
     """Return the names, and for each registration the place of its own and of its mother's name (int32)."""
-    written = pa.chunked_array([*name.chunks, *mother.chunks], type=pa.string())
-    encoded = written.dictionary_encode().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0)
-    place = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    normal, stem = _normalised(session, encoded.dictionary)
-    distinct, position = np.unique(np.concatenate([[""], normal]), return_inverse=True)
-    place = np.where(place < 0, NO_NAME, position[1:][place] if len(normal) else NO_NAME).astype(np.int32)
-    stems = np.full(len(distinct), "", dtype=normal.dtype if len(normal) else "<U1")
-    stems[position[1:]] = stem
-    return _names(distinct, stems), place[: len(name)], place[len(name) :]
+    written = pa.chunked_array([*name.chunks, *mother.chunks], type=name.type).unify_dictionaries()
+    texts = written.chunk(0).dictionary.to_pylist() if written.num_chunks else []
+    normal, stems = zip(("", ""), *map(normalised, texts), strict=True)
+    codes = code_points(normal)
+    _, first, position = np.unique(hashed_rows(codes), return_index=True, return_inverse=True)
+    place = np.concatenate([_indices(chunk) for chunk in written.chunks]) if len(written) else np.empty(0, np.int32)
+    found = position.astype(np.int32)[place]
+    return names_of(codes[first], code_points(stems)[first]), found[: len(name)], found[len(name) :]
 
 
-def _normalised(session: duckdb.DuckDBPyConnection, written: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return names without separators (""  for none), and the mother's name within those of newborns."""
-    separators = SEPARATORS.replace("'", "''")
-    session.register("written", pa.table({"name": written, "place": np.arange(len(written))}))
-    found = session.sql(
-        f"""WITH tidy AS (
-                SELECT place, upper(regexp_replace(nfc_normalize(name), '{separators}', '', 'g')) AS name
-                  FROM written)
-            SELECT CASE WHEN regexp_full_match(name, '{NOTHING}') THEN '' ELSE name[:{LONGEST}] END AS name,
-                   CASE WHEN regexp_matches(name, '{NEWBORN}')
-                        THEN regexp_replace(name, '{NEWBORN}', '')[:{LONGEST}] ELSE '' END AS stem
-              FROM tidy ORDER BY place"""
-    ).to_arrow_table()
-    kind = f"<U{LONGEST}"
-    return tuple(found[word].to_numpy().astype(kind) for word in ("name", "stem"))
+def _indices(chunk: pa.DictionaryArray) -> np.ndarray:
+    """Return places among the texts, which begin with nothing."""
+    return chunk.indices.fill_null(-1).to_numpy() + 1
 
 
-def _names(distinct: np.ndarray, stems: np.ndarray) -> Names:
-    codes, stem_codes = _code_points(distinct), _code_points(stems)
+def normalised(written: str) -> tuple[str, str]:
+    """Return a name without separators ("" for none), and the mother's name within that of a newborn."""
+    tidy = SEPARATORS.sub("", normalize("NFC", written)).upper()
+    if NOTHING.fullmatch(tidy):
+        return "", ""
+    unnamed = NEWBORN.search(tidy)
+    return tidy[:LONGEST], tidy[: unnamed.start()][:LONGEST] if unnamed else ""
+
+
+def names_of(codes: np.ndarray, stems: np.ndarray) -> Names:
+    """Return names of their code points and of those of the mothers in them."""
     sounds = _sounds(codes)
     return Names(
-        form=_hashed(codes),
-        letters=_hashed(np.sort(codes, axis=1)),
-        sound=_hashed(sounds),
+        form=hashed_rows(codes),
+        letters=hashed_rows(_sorted_letters(codes)),
+        sound=hashed_rows(sounds),
         codes=codes,
         length=(codes != 0).sum(axis=1).astype(np.int8),
         surname=np.ascontiguousarray(sounds[:, 0]),
-        newborn=stem_codes[:, 0] != 0,
-        stem=_hashed(stem_codes),
+        newborn=stems[:, 0] != 0,
+        stem=hashed_rows(stems),
         bearers=np.zeros(len(codes), dtype=np.int32),
     )
 
 
-def _code_points(texts: np.ndarray) -> np.ndarray:
+def _sorted_letters(codes: np.ndarray) -> np.ndarray:
+    """Return the code points of each row in descending order, so that zeros stay behind them."""
+    return np.sort(codes, axis=1)[:, ::-1]
+
+
+def code_points(texts: tuple[str, ...]) -> np.ndarray:
     """Return code points (texts, LONGEST) as int32."""
-    wide = np.ascontiguousarray(texts.astype(f"<U{LONGEST}"))
+    wide = np.array(texts, dtype=f"<U{LONGEST}")
     return wide.view(np.int32).reshape(len(wide), LONGEST)
 
 
 def _sounds(codes: np.ndarray) -> np.ndarray:
-    """Return the characters' pinyin as codes: the code point of the first character known to sound so."""
-    present = np.zeros(UNICODE, dtype=bool)
-    present[codes] = True
-    heard: dict[str, int] = {}
-    sound = np.zeros(UNICODE, dtype=np.int32)
-    for character in np.flatnonzero(present)[1:].tolist():
-        sound[character] = heard.setdefault(lazy_pinyin(chr(character))[0], character)
+    """Return the characters' sounds as codes (int32)."""
+    sound = np.zeros(codes.max(initial=0) + 1, dtype=np.int32)
+    sound[codes] = 1
+    characters = np.flatnonzero(sound)
+    sound[characters] = [sound_code(code) for code in characters.tolist()]
     return sound[codes]
 
 
-def _hashed(codes: np.ndarray) -> np.ndarray:
-    """Return a hash per row, 0 for rows of nothing."""
-    value = np.zeros(len(codes), dtype=np.uint64)
-    for place in range(codes.shape[1]):
-        value = (value ^ codes[:, place].astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        value ^= value >> np.uint64(29)
-    return np.where(codes.any(axis=1), value >> np.uint64(1), np.uint64(0)).astype(np.int64)
+@cache
+def sound_code(character: int) -> int:
+    """Return the pinyin of a code point, letters as digits to the base of 27; what has none sounds like itself."""
+    if character == 0:
+        return 0
+    (syllable,) = lazy_pinyin(chr(character))
+    if syllable == chr(character) or not (syllable.isascii() and syllable.isalpha()):
+        return UNSPOKEN + character
+    code = 0
+    for letter in syllable[:6].lower():
+        code = code * 27 + ord(letter) - ord("a") + 1
+    return code

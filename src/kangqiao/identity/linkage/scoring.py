@@ -26,19 +26,9 @@ from kangqiao.identity.linkage.comparison import (
     Place,
     Sex,
 )
+from kangqiao.identity.linkage.crowds import COMMON, CROWD, EVERYWHERE, HOUSEHOLD, MANY, RARE, SEVERAL
 from kangqiao.identity.linkage.names import NO_NAME
 
-SEVERAL: Final = 2
-"""Names behind a number; one person's with its variants seldom are more."""
-MANY: Final = 6
-"""Names behind a number that is nobody's: a clerk's own, an example from a form."""
-RARE: Final = 3
-COMMON: Final = 30
-EVERYWHERE: Final = 200
-"""Birth dates behind a name."""
-HOUSEHOLD: Final = 3
-CROWD: Final = 6
-"""Surnames behind a phone."""
 TEN_YEARS: Final = 3652
 SHORTEST_LUNAR: Final = 15
 SAME_CONFINEMENT: Final = 3

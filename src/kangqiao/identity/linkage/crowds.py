@@ -1,0 +1,89 @@
+"""How many stand behind a number, a phone, a name: what the whole city tells about values that many share.
+
+Counted over all registrations once, kept beside the model, and asked when a few registrations are compared with
+millions. Only crowds are kept: what is not there belongs to fewer than the smallest number that matters.
+"""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from kangqiao.identity.linkage.columns import NONE, Registrations
+from kangqiao.identity.linkage.grouping import grouped, values_behind
+from kangqiao.identity.linkage.names import NO_NAME
+
+SEVERAL: Final = 2
+"""Names behind a number; one person's with its variants seldom are more."""
+MANY: Final = 6
+"""Names behind a number that is nobody's: a clerk's own, an example from a form."""
+RARE: Final = 3
+COMMON: Final = 30
+EVERYWHERE: Final = 200
+"""Birth dates behind a name."""
+HOUSEHOLD: Final = 3
+CROWD: Final = 6
+"""Surnames behind a phone."""
+
+
+class Crowds(NamedTuple):
+    """Values in ascending order (int64), each with how many stand behind it (int32, counted up to what matters).
+
+    keys, holders   document keys as in `Columns.key`, with more than SEVERAL differently sounding names: up to MANY
+    phones, callers phones with at least HOUSEHOLD surnames: up to CROWD
+    forms, bearers  hashes of names as in `Names.form`, with more than RARE birth dates: up to EVERYWHERE + 1
+    """
+
+    keys: np.ndarray
+    holders: np.ndarray
+    phones: np.ndarray
+    callers: np.ndarray
+    forms: np.ndarray
+    bearers: np.ndarray
+
+
+def crowds_of(read: Registrations) -> Crowds:
+    """Count over all registrations."""
+    columns, names = read
+    shown = np.where(columns.name != NO_NAME, columns.key, NONE)
+    return Crowds(
+        *_crowded(shown, names.sound[columns.name], more_than=SEVERAL, most=MANY),
+        *_crowded(columns.phone, names.surname[columns.name], more_than=HOUSEHOLD - 1, most=CROWD),
+        *_crowded(names.form[columns.name], columns.birth, more_than=RARE, most=EVERYWHERE + 1),
+    )
+
+
+def _crowded(group: np.ndarray, value: np.ndarray, *, more_than: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+    found = values_behind(group, value, grouped(group), most)
+    rows = np.flatnonzero(found > more_than)
+    crowds, first = np.unique(group[rows], return_index=True)
+    return crowds, found[rows[first]]
+
+
+def with_crowds(read: Registrations, crowds: Crowds) -> Registrations:
+    """Return the registrations with the counts of what they share with the crowds."""
+    columns, names = read
+    holders = _standing_behind(columns.key, crowds.keys, crowds.holders)
+    callers = _standing_behind(columns.phone, crowds.phones, crowds.callers)
+    bearers = _standing_behind(names.form, crowds.forms, crowds.bearers)
+    return Registrations(columns._replace(holders=holders, callers=callers), names._replace(bearers=bearers))
+
+
+def _standing_behind(value: np.ndarray, crowds: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the counts of values (int32), 1 where they are no crowd."""
+    if not len(crowds):
+        return np.ones(len(value), dtype=np.int32)
+    place = np.minimum(np.searchsorted(crowds, value), len(crowds) - 1)
+    return np.where(crowds[place] == value, counts[place], np.int32(1))
+
+
+def save_crowds(crowds: Crowds, path: Path) -> None:
+    """Write the crowds as one .npz file."""
+    with path.open("wb") as file:
+        np.savez(file, **crowds._asdict())
+
+
+def load_crowds(path: Path) -> Crowds:
+    """Read what `save_crowds` wrote; raises KeyError when something is missing."""
+    with np.load(path, allow_pickle=False) as kept:
+        return Crowds(*(kept[word] for word in Crowds._fields))

@@ -1,0 +1,203 @@
+"""Files of registrations read into `columns`: each value normalised once, a piece of the file at a time."""
+# mypy: disable-error-code="no-untyped-def"
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numba
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.linkage.columns import (
+    ESTIMATE_ERROR,
+    FAR,
+    FITS,
+    GUESSED_DAY,
+    NEAR,
+    NONE,
+    SAME_DAY_ERROR,
+    UNDATED,
+    Columns,
+    Registrations,
+)
+from kangqiao.identity.linkage.crowds import Crowds, crowds_of, with_crowds
+from kangqiao.identity.linkage.days import dates_of, day_of
+from kangqiao.identity.linkage.documents import read_documents
+from kangqiao.identity.linkage.hashing import text_hashes, utf8
+from kangqiao.identity.linkage.names import Names, read_names
+
+Source: TypeAlias = pa.Table | Path
+Numbers: TypeAlias = dict[str, np.ndarray]
+
+READ: Final = (
+    "record",
+    "institution",
+    "registered_at",
+    "name",
+    "sex",
+    "birth_date",
+    "document_type",
+    "document_number",
+    "health_card",
+    "phone",
+    "division",
+    "mother_name",
+    "mother_document",
+)
+"""Columns of a source: texts, dates (date32), record and institution as integers."""
+
+PIECE: Final = 1 << 19
+"""Registrations of a table that are read at a time."""
+THREADS: Final = 2
+SHORTEST_PHONE, LONGEST_PHONE, LONGEST_DIVISION = 7, 11, 12
+
+Piece: TypeAlias = Callable[[], pa.Table]
+"""What gives some of the registrations when it is their turn."""
+
+
+def read_registrations(source: Source, *, today: date, crowds: Crowds | None = None) -> Registrations:
+    """Read registrations (an Arrow table, a Parquet file or a folder of them) and return them ordered by record.
+
+    What many share is counted among them, or taken from `crowds` where these are a few of many. Raises KeyError when
+    a column is missing. Nothing of the result depends on the order of the rows.
+    """
+    pieces = [*_in_turn(partial(_numbers, today=today), _pieces(source))]
+    names, name, mother = read_names(*(pa.chunked_array([piece.pop(word) for piece in pieces]) for word in _NAMES))
+    read = {word: np.concatenate([piece[word] for piece in pieces]) for word in pieces[0]}
+    read |= {"name": name, "mother": mother}
+    order = np.argsort(read["record"], kind="stable")
+    registrations = Registrations(_dated({word: values[order] for word, values in read.items()}, names), names)
+    return with_crowds(registrations, crowds or crowds_of(registrations))
+
+
+def _pieces(source: Source) -> list[Piece]:
+    if isinstance(source, pa.Table):
+        return [partial(source.slice, start, PIECE) for start in range(0, max(len(source), 1), PIECE)]
+    files = sorted(source.glob("*.parquet")) if source.is_dir() else [source]
+    return [
+        partial(_row_group, file, place) for file in files for place in range(pq.read_metadata(file).num_row_groups)
+    ]
+
+
+def _row_group(file: Path, place: int) -> pa.Table:
+    with pq.ParquetFile(file) as opened:
+        return opened.read_row_group(place, columns=list(READ), use_threads=False)
+
+
+def _in_turn(read: Callable[[Piece], Numbers], pieces: list[Piece]) -> Iterable[Numbers]:
+    if len(pieces) == 1:
+        return map(read, pieces)
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(read, pieces))
+
+
+def _numbers(piece: Piece, *, today: date) -> Numbers:
+    """Return one array per column that can be told from a registration alone, names as dictionaries of texts."""
+    read = {word: column.combine_chunks() for word, column in zip(READ, piece().select(READ).columns, strict=True)}
+    shown = read_documents(read["document_type"], read["document_number"], today=today)
+    mothers = read_documents(_citizens(len(shown.key)), read["mother_document"], today=today)
+    born = read["birth_date"].cast(pa.date32())
+    return {
+        "record": _integers(read["record"], pa.int64()),
+        "institution": _integers(read["institution"], pa.int32()),
+        "registered": _integers(read["registered_at"].cast(pa.date32()), pa.int32()),
+        "key": shown.key,
+        "number": shown.number,
+        "check": shown.check,
+        "card": text_hashes(read["health_card"]),
+        "sex": (_whole_numbers(*utf8(read["sex"]), 1) % 3).astype(np.int8),
+        "birth": np.where(born.is_valid(), dates_of(_integers(born, pa.int32())), NONE),
+        "day": _integers(born, pa.int32()),
+        "phone": _last_digits(*utf8(read["phone"])),
+        "division": _whole_numbers(*utf8(read["division"]), LONGEST_DIVISION),
+        "mother_key": mothers.key,
+        **{word: read[word].cast(pa.string()).dictionary_encode() for word in _NAMES},
+    }
+
+
+_NAMES: Final = ("name", "mother_name")
+
+
+def _citizens(count: int) -> pa.Array:
+    return pa.repeat(DocumentType.CITIZEN_ID.value, count)
+
+
+def _integers(values: pa.Array, kind: pa.DataType) -> np.ndarray:
+    return values.cast(kind).fill_null(0).to_numpy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _whole_numbers(data, edges, longest):  # pragma: no cover - compiled
+    """Return texts of at most so many digits and nothing else as numbers, NONE for others."""
+    found = np.zeros(len(edges) - 1, np.int64)
+    for row in range(len(found)):
+        start, end = edges[row], edges[row + 1]
+        if _digits_before(data, start, end) == end - start <= longest:
+            found[row] = _number(data, start, end)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _last_digits(data, edges):  # pragma: no cover - compiled
+    """Return the phone numbers that texts end with, without the country's code; NONE for what is none."""
+    found = np.zeros(len(edges) - 1, np.int64)
+    for row in range(len(found)):
+        digits = _digits_before(data, edges[row], edges[row + 1])
+        if digits >= SHORTEST_PHONE:
+            found[row] = _number(data, edges[row + 1] - min(digits, LONGEST_PHONE), edges[row + 1])
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _digits_before(data, start, end):  # pragma: no cover - compiled
+    place = end
+    while place > start and 48 <= data[place - 1] <= 57:
+        place -= 1
+    return end - place
+
+
+@numba.njit(cache=True, nogil=True)
+def _number(data, start, end):  # pragma: no cover - compiled
+    number = np.int64(0)
+    for place in range(start, end):
+        number = number * 10 + np.int64(data[place]) - 48
+    return number
+
+
+def _dated(read: Numbers, names: Names) -> Columns:
+    """Add what names and numbers tell together: the day of birth and how the number agrees with it."""
+    newborn = names.newborn[read["name"]]
+    day, fit = _days_and_fits(read["key"], read["birth"], read["day"], read["registered"], newborn)
+    unknown = np.zeros(0, dtype=np.int32)
+    return Columns(**(read | {"day": day}), fit=fit, holders=unknown, callers=unknown)
+
+
+@numba.njit(cache=True, nogil=True)
+def _days_and_fits(key, birth, day, registered, newborn):  # pragma: no cover - compiled
+    days, fits = np.empty(len(key), np.int32), np.empty(len(key), np.int8)
+    for row in range(len(key)):
+        inside = key[row] // 1000 % 100_000_000 if key[row] > 0 else NONE
+        told = day_of(inside) if key[row] > 0 else UNDATED
+        days[row] = day[row] if birth[row] != NONE else registered[row] if newborn[row] else told
+        fits[row] = NEAR if key[row] <= 0 else _fit(inside, told, birth[row], days[row])
+    return days, fits
+
+
+@numba.njit(cache=True, nogil=True)
+def _fit(inside, told, birth, day):  # pragma: no cover - compiled
+    """Return how the birth date inside a number agrees with the recorded one, or with the day known without one."""
+    if inside == birth:
+        return FITS
+    if abs(told - day) <= SAME_DAY_ERROR:
+        return NEAR
+    if birth == NONE:
+        return FAR
+    years = abs(inside // 10000 - birth // 10000)
+    alike = years == 0 or inside % 10000 == birth % 10000
+    return NEAR if alike or (birth % 10000 == GUESSED_DAY and years <= ESTIMATE_ERROR) else FAR
