@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 
-from kangqiao.identity.linkage.blocking import Pairs
+from kangqiao.identity.linkage.blocking import Pairs, candidate_pairs
 from kangqiao.identity.linkage.comparison import FIELDS, levels_of
-from kangqiao.identity.linkage.linking import compare
+from kangqiao.identity.linkage.entries import Entries, rows_of
+from kangqiao.identity.linkage.reading import read_registrations
+from kangqiao.identity.linkage.scoring import compared
 from kangqiao.identity.rules import check_character
 
 TODAY = date(2026, 10, 31)
@@ -62,9 +65,12 @@ def found_levels(*changes: Mapping[str, object]) -> dict[str, str]:
 
     Raises LookupError when no rule proposes the pair.
     """
-    found = compare(registrations(*changes), today=TODAY)
-    levels = levels_of(int(found.patterns[_place(found.pairs)]))
-    return {field.word: level.name for field, level in zip(FIELDS, levels, strict=True) if level}
+    read = read_registrations(registrations(*changes), today=TODAY)
+    each = np.arange(len(changes), dtype=np.int32)
+    entries = Entries(rows_of(read, each), read.names.codes, each)
+    pairs = candidate_pairs(entries.rows)
+    pattern = compared(entries, pairs.left, pairs.right)[_place(pairs)]
+    return {field.word: level.name for field, level in zip(FIELDS, levels_of(int(pattern)), strict=True) if level}
 
 
 def _place(pairs: Pairs) -> int:

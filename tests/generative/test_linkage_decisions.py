@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kangqiao.identity.linkage.blocking import RULES, candidate_pairs, rule_keys
+from kangqiao.identity.linkage.blocking import RULES, candidate_pairs, keys_of
 from kangqiao.identity.linkage.clusters import Decision
 from kangqiao.identity.linkage.comparison import Document, Name, levels_of
+from kangqiao.identity.linkage.entries import entries_of
 from kangqiao.identity.linkage.linking import compare, decide, learn, link
 from kangqiao.identity.linkage.model import Model
 from kangqiao.identity.linkage.reading import read_registrations
@@ -55,7 +56,7 @@ def test_nobody_with_two_valid_numbers_and_two_names_is_linked(city: Path, model
     found = compare(city / "records.parquet", today=TODAY)
     linkage = decide(found, model)
     person = dict(zip(*(linkage.persons[word].to_pylist() for word in ("record", "person")), strict=True))
-    record = found.registrations.columns.record
+    record = found.speaker
     apart = 0
     for left, right, pattern in zip(found.pairs.left, found.pairs.right, found.patterns.tolist(), strict=True):
         levels = levels_of(pattern)
@@ -82,13 +83,24 @@ def test_learning_twice_gives_the_same_model(city: Path, model: Model) -> None:
 
 
 def test_each_pair_is_proposed_once_and_by_a_rule_whose_key_agrees(city: Path) -> None:
-    registrations_read = read_registrations(city / "records.parquet", today=TODAY)
-    pairs = candidate_pairs(registrations_read)
+    rows = entries_of(read_registrations(city / "records.parquet", today=TODAY)).rows
+    pairs = candidate_pairs(rows)
     assert len(set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))) == len(pairs.left)
     for place in range(len(RULES)):
-        key, mine = rule_keys(registrations_read, place), pairs.rule == place
+        key, mine = keys_of(rows, place), pairs.rule == place
         assert np.array_equal(key[pairs.left[mine]], key[pairs.right[mine]])
         assert not (key[pairs.left[mine]] == 0).any()
+
+
+def test_registrations_that_say_the_same_under_an_own_number_are_one_entry(city: Path) -> None:
+    read = read_registrations(city / "records.parquet", today=TODAY)
+    entries = entries_of(read)
+    assert len(entries.rows) < len(read.columns.record)
+    for word in ("key", "number", "birth", "sex", "phone", "division", "card", "name", "mother", "mother_key"):
+        assert np.array_equal(entries.rows[word][entries.entry], getattr(read.columns, word))
+    same = np.flatnonzero(np.bincount(entries.entry) > 1)
+    assert (entries.rows["key"][same] > 0).all()
+    assert not entries.rows["newborn"][same].any()
 
 
 def test_a_baby_under_its_mothers_number_is_not_its_mother(model: Model) -> None:

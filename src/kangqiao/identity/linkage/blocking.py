@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import numba
 import numpy as np
 
-from kangqiao.identity.linkage.columns import FAR, NONE, Registrations
+from kangqiao.identity.linkage.columns import NONE, Registrations
+from kangqiao.identity.linkage.entries import rows_of
 from kangqiao.identity.linkage.grouping import grouped
 from kangqiao.identity.linkage.hashing import closed, mix
 from kangqiao.identity.linkage.names import NO_NAME
@@ -59,7 +60,7 @@ RULES: Final = (
 
 
 class Pairs(NamedTuple):
-    """Candidate pairs: positions (int32, left before right) and the place of the rule that proposed each (int8)."""
+    """Candidate pairs: places of entries (int32, left before right), and of the rule that proposed each (int8)."""
 
     left: np.ndarray
     right: np.ndarray
@@ -68,56 +69,52 @@ class Pairs(NamedTuple):
 
 def rule_keys(registrations: Registrations, place: int) -> np.ndarray:
     """Return the keys of the rule at a place of `RULES`: int64 per registration, NONE where it does not look."""
-    return _keys(place, *registrations)
+    return keys_of(rows_of(registrations, np.arange(len(registrations.columns.key), dtype=np.int32)), place)
 
 
 @numba.njit(cache=True, nogil=True)
-def _keys(rule, columns, names):  # pragma: no cover - compiled
-    keys = np.empty(len(columns.key), np.int64)
-    for row in range(len(keys)):
-        keys[row] = _key(rule, columns, names, row)
+def keys_of(rows, rule):  # pragma: no cover - compiled
+    """Return the keys of rows of entries by the rule at a place of `RULES`."""
+    keys = np.empty(len(rows), np.int64)
+    for row in range(len(rows)):
+        keys[row] = _key(rows[row], rule)
     return keys
 
 
 @numba.njit(cache=True, nogil=True)
-def _key(rule, columns, names, row):  # noqa: PLR0912 # pragma: no cover - compiled
-    """Return the key of one registration by the rule at a place of `RULES`."""
-    name = columns.name[row]
-    letters, sound, surname = names.letters[name], names.sound[name], np.int64(names.surname[name])
-    birth, phone, number = np.int64(columns.birth[row]), columns.phone[row], columns.number[row]
-    division, township = columns.division[row], columns.division[row] // 1000
+def _key(entry, rule):  # noqa: PLR0912 # pragma: no cover - compiled
+    birth, surname = np.int64(entry.birth), np.int64(entry.surname)
     if rule == 0:
-        return columns.key[row]
+        return entry.key
     if rule == 1:
-        return _together(letters, birth)
+        return _together(entry.letters, birth)
     if rule == 2:
-        return _together(letters, _own_birth(columns, row))
+        return _together(entry.letters, np.int64(entry.own_birth))
     if rule == 3:
-        return columns.card[row]
+        return entry.card
     if rule == 4:
-        return _together(_mothers_key(columns, names, row), birth)
+        return _together(_mothers_key(entry), birth)
     if rule == 5:
-        stem = names.stem[name]
-        return _together(stem if stem != 0 else names.form[columns.mother[row]], birth)
+        return _together(entry.stem if entry.stem != 0 else entry.mother_form, birth)
     if rule == 6:
-        return _together(phone, letters)
+        return _together(entry.phone, entry.letters)
     if rule == 7:
-        return _together(phone, birth)
+        return _together(entry.phone, birth)
     if rule == 8:
-        return _together(phone, surname, birth // 10000)
+        return _together(entry.phone, surname, birth // 10000)
     if rule == 9:
-        return _together(number % 10**11, surname)
+        return _together(entry.number % 10**11, surname)
     if rule == 10:
-        return _together(number // 10**11 * 1000 + number % 1000, sound)
+        return _together(entry.number // 10**11 * 1000 + entry.number % 1000, entry.sound)
     if rule == 11:
-        return _together(number // 1000, surname) if _named(names, name) else NONE
+        return _together(entry.number // 1000, surname) if _named(entry) else NONE
     if rule == 12:
-        return _together(sound, birth % 10000, township)
+        return _together(entry.sound, birth % 10000, entry.division // 1000)
     if rule == 13:
-        return _together(surname, birth, township) if _named(names, name) else NONE
+        return _together(surname, birth, entry.division // 1000) if _named(entry) else NONE
     if rule == 14:
-        return _together(letters, division)
-    return _together(letters, birth // 10000, township)
+        return _together(entry.letters, entry.division)
+    return _together(entry.letters, birth // 10000, entry.division // 1000)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -132,25 +129,15 @@ def _together(*parts):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _named(names, name):  # pragma: no cover - compiled
+def _named(entry):  # pragma: no cover - compiled
     """Say who has a name of their own."""
-    return name != NO_NAME and not names.newborn[name]
+    return entry.name != NO_NAME and not entry.newborn
 
 
 @numba.njit(cache=True, nogil=True)
-def _own_birth(columns, row):  # pragma: no cover - compiled
-    """Take the birth date inside a number that is the person's own instead of the recorded one."""
-    if columns.key[row] > 0 and columns.fit[row] > FAR:
-        return columns.key[row] // 1000 % 100_000_000
-    return np.int64(columns.birth[row])
-
-
-@numba.njit(cache=True, nogil=True)
-def _mothers_key(columns, names, row):  # pragma: no cover - compiled
+def _mothers_key(entry):  # pragma: no cover - compiled
     """Return the mother's document, which newborns often show as if it were theirs."""
-    if columns.mother_key[row] == NONE and names.newborn[columns.name[row]]:
-        return columns.key[row]
-    return columns.mother_key[row]
+    return entry.key if entry.mother_key == NONE and entry.newborn else entry.mother_key
 
 
 class _Blocks(NamedTuple):
@@ -160,10 +147,10 @@ class _Blocks(NamedTuple):
     block: np.ndarray
 
 
-def candidate_pairs(registrations: Registrations) -> Pairs:
-    """Return every pair that a rule proposes, once."""
+def candidate_pairs(rows: np.ndarray) -> Pairs:
+    """Return every pair of rows of entries that a rule proposes, once."""
     with ThreadPoolExecutor(THREADS) as pool:
-        orders, columns = zip(*pool.map(partial(_blocks, registrations), range(len(RULES))), strict=True)
+        orders, columns = zip(*pool.map(partial(_blocks, rows), range(len(RULES))), strict=True)
         blocks = np.stack(columns, axis=1)
         del columns
         found = [*pool.map(lambda place: _pairs(orders[place], blocks, place), range(len(RULES)))]
@@ -171,8 +158,8 @@ def candidate_pairs(registrations: Registrations) -> Pairs:
     return Pairs(left, right, np.repeat(np.arange(len(RULES), dtype=np.int8), [len(ends[0]) for ends in found]))
 
 
-def _blocks(registrations: Registrations, place: int) -> _Blocks:
-    keys = rule_keys(registrations, place)
+def _blocks(rows: np.ndarray, place: int) -> _Blocks:
+    keys = keys_of(rows, place)
     return _Blocks(*_without_crowds(keys, grouped(keys), RULES[place].most))
 
 

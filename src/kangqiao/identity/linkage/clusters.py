@@ -13,8 +13,9 @@ import numba
 import numpy as np
 
 from kangqiao.identity.linkage.blocking import Pairs
-from kangqiao.identity.linkage.columns import FAR, NONE, Registrations
+from kangqiao.identity.linkage.columns import FAR, NONE
 from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Document, Name
+from kangqiao.identity.linkage.entries import Entries
 from kangqiao.identity.linkage.grouping import grouped, values_behind
 from kangqiao.identity.linkage.model import Thresholds
 
@@ -31,23 +32,23 @@ class Decision(IntEnum):
 
 
 class Clusters(NamedTuple):
-    """person: for each position the first position of its group (int32); decision: of each pair (int8)."""
+    """person: for each entry the first entry of its group (int32); decision: of each pair (int8)."""
 
     person: np.ndarray
     decision: np.ndarray
 
 
 def clustered(
-    registrations: Registrations, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, thresholds: Thresholds
+    entries: Entries, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, thresholds: Thresholds
 ) -> Clusters:
-    """Decide who is one person. Of equally strong links the one of earlier registrations goes first."""
-    columns = registrations.columns
+    """Decide who is one person. Of equally strong links the one of earlier entries goes first."""
+    rows = entries.rows
     strong = np.flatnonzero((weights >= thresholds.same) & ~_under_other_names(patterns))
-    strong = strong[~_of_either_twin(registrations, pairs.left[strong], pairs.right[strong])]
+    strong = strong[~_of_either_twin(rows, pairs.left[strong], pairs.right[strong])]
     order = strong[np.lexsort((pairs.right[strong], pairs.left[strong], -weights[strong]))]
     neighbours = (patterns & (LEVELS - 1)) == Document.NEIGHBOURS_VALID
     forbidden = (patterns >> (BITS * OBSTACLE)) != 0
-    own = np.where((columns.key > 0) & (columns.fit != FAR), columns.key, NONE)
+    own = np.where((rows["key"] > 0) & (rows["fit"] != FAR), rows["key"], NONE)
     start, edges = _edges(pairs.left, pairs.right, len(own))
     person = _grown(
         order, pairs.left, pairs.right, weights, forbidden, neighbours, own, start, edges, thresholds.average
@@ -64,13 +65,12 @@ def _under_other_names(patterns: np.ndarray) -> np.ndarray:
     return (name == Name.DIFFERENT) | (name == Name.OTHER_MOTHER)
 
 
-def _of_either_twin(registrations: Registrations, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Say which links join an unnamed newborn that has links to differently sounding names, too."""
-    name, names = registrations.columns.name, registrations.names
-    first, second = names.newborn[name[left]], names.newborn[name[right]]
+    first, second = rows["newborn"][left] != 0, rows["newborn"][right] != 0
     newborn, other = np.where(first, left, right), np.where(first, right, left)
     key = np.where(first ^ second, newborn.astype(np.int64) + 1, NONE)
-    return values_behind(key, names.sound[name[other]], grouped(key), 2) > 1
+    return values_behind(key, rows["sound"][other], grouped(key), 2) > 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from kangqiao.identity.linkage.blocking import RULES, Pairs, candidate_pairs
 from kangqiao.identity.linkage.clusters import Decision, clustered
-from kangqiao.identity.linkage.columns import Registrations
+from kangqiao.identity.linkage.entries import Entries, entries_of
 from kangqiao.identity.linkage.model import Model, Thresholds, model_of
 from kangqiao.identity.linkage.reading import Source, read_registrations
 from kangqiao.identity.linkage.scoring import compared, weighed
@@ -17,9 +17,15 @@ from kangqiao.identity.linkage.training import train
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """Registrations with their candidate pairs and the pattern of each (int64)."""
+    """Entries with their candidate pairs and the pattern of each (int64).
 
-    registrations: Registrations
+    record     of each registration, in the order of `entries.entry`
+    speaker    the smallest record of each entry
+    """
+
+    record: np.ndarray
+    speaker: np.ndarray
+    entries: Entries
     pairs: Pairs
     patterns: np.ndarray
 
@@ -29,7 +35,8 @@ class Linkage:
     """What was decided.
 
     persons  record, person: the smallest record of the same person; ordered by record
-    links    left, right: records; rule: word; pattern; weight in bits; decision: SAME or REVIEW (`clusters.Decision`)
+    links    left, right: records; rule: word; pattern; weight in bits; decision: SAME or REVIEW (`clusters.Decision`).
+             Of registrations that say the same under the same own number only the first has links.
     model    version of the model that decided
     """
 
@@ -41,8 +48,18 @@ class Linkage:
 def compare(source: Source, *, today: date) -> Compared:
     """Read registrations and compare every candidate pair."""
     registrations = read_registrations(source, today=today)
-    pairs = candidate_pairs(registrations)
-    return Compared(registrations, pairs, compared(registrations, pairs.left, pairs.right))
+    record, entries = registrations.columns.record, entries_of(registrations)
+    del registrations
+    pairs = candidate_pairs(entries.rows)
+    speaker = _smallest(entries.entry, record, len(entries.rows))
+    return Compared(record, speaker, entries, pairs, compared(entries, pairs.left, pairs.right))
+
+
+def _smallest(group: np.ndarray, record: np.ndarray, groups: int) -> np.ndarray:
+    """Return the smallest record of each group; records are in ascending order."""
+    smallest = np.empty(groups, dtype=np.int64)
+    smallest[group[::-1]] = record[::-1]
+    return smallest
 
 
 def learn(found: Compared, *, version: str, thresholds: Thresholds | None = None) -> Model:
@@ -53,21 +70,22 @@ def learn(found: Compared, *, version: str, thresholds: Thresholds | None = None
 def decide(found: Compared, model: Model) -> Linkage:
     """Decide with a model who is one person; the same registrations in any order are decided alike."""
     weights = weighed(found.patterns, model.weights, model.priors)
-    clusters = clustered(found.registrations, found.pairs, found.patterns, weights, model.thresholds)
-    record = found.registrations.columns.record
+    clusters = clustered(found.entries, found.pairs, found.patterns, weights, model.thresholds)
     kept = np.flatnonzero(clusters.decision != Decision.DIFFERENT)
     rules = pa.array([rule.word for rule in RULES])
     links = pa.table(
         {
-            "left": record[found.pairs.left[kept]],
-            "right": record[found.pairs.right[kept]],
+            "left": found.speaker[found.pairs.left[kept]],
+            "right": found.speaker[found.pairs.right[kept]],
             "rule": pa.DictionaryArray.from_arrays(pa.array(found.pairs.rule[kept]), rules),
             "pattern": found.patterns[kept],
             "weight": weights[kept],
             "decision": clusters.decision[kept],
         }
     )
-    return Linkage(pa.table({"record": record, "person": record[clusters.person]}), links, model.version)
+    group = clusters.person[found.entries.entry]
+    person = _smallest(group, found.record, len(found.entries.rows))[group]
+    return Linkage(pa.table({"record": found.record, "person": person}), links, model.version)
 
 
 def link(source: Source, *, model: Model, today: date) -> Linkage:

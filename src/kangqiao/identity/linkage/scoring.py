@@ -1,4 +1,4 @@
-"""Pairs compared, and patterns weighed: compiled, over the columns as they lie."""
+"""Pairs compared, and patterns weighed: compiled, over entries as they lie."""
 # mypy: disable-error-code="no-untyped-def"
 
 from typing import Final
@@ -12,7 +12,6 @@ from kangqiao.identity.linkage.columns import (
     NONE,
     SAME_DAY_ERROR,
     UNDATED,
-    Registrations,
 )
 from kangqiao.identity.linkage.comparison import (
     BITS,
@@ -27,6 +26,7 @@ from kangqiao.identity.linkage.comparison import (
     Sex,
 )
 from kangqiao.identity.linkage.crowds import COMMON, CROWD, EVERYWHERE, HOUSEHOLD, MANY, RARE, SEVERAL
+from kangqiao.identity.linkage.entries import Entries
 from kangqiao.identity.linkage.names import NO_NAME
 
 TEN_YEARS: Final = 3652
@@ -36,9 +36,9 @@ SAME_CONFINEMENT: Final = 3
 PIECE: Final = 1 << 20
 
 
-def compared(registrations: Registrations, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the pattern of each pair of positions (int64): the level of every field, as `comparison` packs them."""
-    return _compared(*registrations, left, right)
+def compared(entries: Entries, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the pattern of each pair of entries (int64): the level of every field, as `comparison` packs them."""
+    return _compared(entries.rows, entries.codes, left, right)
 
 
 def weighed(patterns: np.ndarray, weights: np.ndarray, priors: np.ndarray) -> np.ndarray:
@@ -65,36 +65,37 @@ def _weighed(patterns, weights, priors):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _compared(columns, names, left, right):  # pragma: no cover - compiled
+def _compared(rows, codes, left, right):  # pragma: no cover - compiled
     patterns = np.empty(len(left), np.int64)
     for place in numba.prange(len(left)):
-        patterns[place] = _pattern(columns, names, left[place], right[place])
+        patterns[place] = pattern(rows[left[place]], rows[right[place]], codes)
     return patterns
 
 
 @numba.njit(cache=True, nogil=True)
-def _pattern(columns, names, one, other):  # pragma: no cover - compiled
-    document = np.int64(_document(columns, one, other))
-    name = np.int64(_name(columns, names, one, other))
-    pattern = document | name << BITS
-    pattern |= np.int64(_birth(columns, one, other)) << 2 * BITS
-    pattern |= np.int64(_sex(columns, one, other)) << 3 * BITS
-    pattern |= np.int64(_phone(columns, one, other)) << 4 * BITS
-    pattern |= np.int64(_place(columns, one, other)) << 5 * BITS
-    pattern |= np.int64(_card(columns, one, other)) << 6 * BITS
-    pattern |= np.int64(_mother(columns, names, one, other)) << 7 * BITS
-    return pattern | np.int64(_obstacle(columns, names, one, other, document, name)) << 8 * BITS
+def pattern(one, other, codes):  # pragma: no cover - compiled
+    """Return the pattern of two rows of entries; `codes` as in `Names`."""
+    document = np.int64(_document(one, other))
+    name = np.int64(_name(one, other, codes))
+    found = document | name << BITS
+    found |= np.int64(_birth(one, other)) << 2 * BITS
+    found |= np.int64(_sex(one, other)) << 3 * BITS
+    found |= np.int64(_phone(one, other)) << 4 * BITS
+    found |= np.int64(_place(one, other)) << 5 * BITS
+    found |= np.int64(_card(one, other)) << 6 * BITS
+    found |= np.int64(_mother(one, other)) << 7 * BITS
+    return found | np.int64(_obstacle(one, other, document, name)) << 8 * BITS
 
 
 @numba.njit(cache=True, nogil=True)
-def _document(columns, one, other):  # pragma: no cover - compiled
-    key, with_key = columns.key[one], columns.key[other]
+def _document(one, other):  # pragma: no cover - compiled
+    key, with_key = one.key, other.key
     if key != NONE and key == with_key:
-        return _same_document(columns, one, other)
-    not_own = (key > 0 and columns.fit[one] == FAR) or (with_key > 0 and columns.fit[other] == FAR)
-    number, with_number = columns.number[one], columns.number[other]
+        return _same_document(one, other)
+    not_own = (key > 0 and one.fit == FAR) or (with_key > 0 and other.fit == FAR)
+    number, with_number = one.number, other.number
     if number != NONE and with_number != NONE:
-        return _two_numbers(columns, one, other, key > 0 and with_key > 0, not_own)
+        return _two_numbers(one, other, key > 0 and with_key > 0, not_own)
     if key == NONE or with_key == NONE:
         return Document.SILENT
     if not_own:
@@ -103,19 +104,19 @@ def _document(columns, one, other):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _same_document(columns, one, other):  # pragma: no cover - compiled
-    if columns.holders[one] >= MANY:
+def _same_document(one, other):  # pragma: no cover - compiled
+    if one.holders >= MANY:
         return Document.SAME_OF_MANY
-    if columns.key[one] < 0:
+    if one.key < 0:
         return Document.SAME_OTHER
-    if columns.fit[one] == FAR or columns.fit[other] == FAR:
+    if one.fit == FAR or other.fit == FAR:
         return Document.SAME_NOT_OWN
-    return Document.SAME_OF_SEVERAL if columns.holders[one] > SEVERAL else Document.SAME
+    return Document.SAME_OF_SEVERAL if one.holders > SEVERAL else Document.SAME
 
 
 @numba.njit(cache=True, nogil=True)
-def _two_numbers(columns, one, other, valid, not_own):  # pragma: no cover - compiled
-    places = _places_apart(columns.number[one], columns.check[one], columns.number[other], columns.check[other])
+def _two_numbers(one, other, valid, not_own):  # pragma: no cover - compiled
+    places = _places_apart(one.number, one.check, other.number, other.check)
     if places == 0:
         return Document.SAME_INVALID
     if places == 1:
@@ -155,24 +156,21 @@ def _swapped(number, with_number, power):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _name(columns, names, one, other):  # pragma: no cover - compiled
-    name, with_name = columns.name[one], columns.name[other]
-    if name == NO_NAME or with_name == NO_NAME:
+def _name(one, other, codes):  # pragma: no cover - compiled
+    if one.name == NO_NAME or other.name == NO_NAME:
         return Name.SILENT
-    if names.newborn[name] or names.newborn[with_name]:
-        return _newborns(columns, names, one, other)
-    if names.form[name] == names.form[with_name]:
-        return _same_name(names.bearers[name])
-    if names.letters[name] == names.letters[with_name]:
+    if one.newborn or other.newborn:
+        return _newborns(one, other)
+    if one.name == other.name:
+        return _same_name(one.bearers)
+    if one.letters == other.letters:
         return Name.REORDERED
-    if names.sound[name] == names.sound[with_name]:
+    if one.sound == other.sound:
         return Name.HOMOPHONE
-    shorter, longer = sorted_pair(names.length[name], names.length[with_name])
-    if shorter > 2 and _edits(
-        names.codes[name], names.length[name], names.codes[with_name], names.length[with_name]
-    ) <= (1 + longer // 6):
+    shorter, longer = sorted_pair(one.length, other.length)
+    if shorter > 2 and _edits(codes[one.name], one.length, codes[other.name], other.length) <= 1 + longer // 6:
         return Name.ONE_CHARACTER
-    if names.surname[name] == names.surname[with_name]:
+    if one.surname == other.surname:
         return Name.ONE_OF_TWO if longer == 2 else Name.SURNAME
     return Name.DIFFERENT
 
@@ -193,14 +191,13 @@ def sorted_pair(one, other):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _newborns(columns, names, one, other):  # pragma: no cover - compiled
-    stem, with_stem = names.stem[columns.name[one]], names.stem[columns.name[other]]
-    if stem != 0 and with_stem != 0:
-        return Name.UNNAMED_SAME_MOTHER if stem == with_stem else Name.OTHER_MOTHER
-    known = columns.mother[other] if stem != 0 else columns.mother[one]
+def _newborns(one, other):  # pragma: no cover - compiled
+    if one.newborn and other.newborn:
+        return Name.UNNAMED_SAME_MOTHER if one.stem == other.stem else Name.OTHER_MOTHER
+    known, mother = (other.mother, other.mother_form) if one.newborn else (one.mother, one.mother_form)
     if known == NO_NAME:
         return Name.SILENT
-    return Name.NAMED_SAME_MOTHER if names.form[known] == stem + with_stem else Name.OTHER_MOTHER
+    return Name.NAMED_SAME_MOTHER if mother == one.stem + other.stem else Name.OTHER_MOTHER
 
 
 @numba.njit(cache=True, nogil=True)
@@ -225,29 +222,18 @@ def _edits(codes, length, with_codes, with_length):  # pragma: no cover - compil
 
 
 @numba.njit(cache=True, nogil=True)
-def _own_birth(columns, place):  # pragma: no cover - compiled
-    """Return the birth date inside a person's own number, else the recorded one.
-
-    Where both show one number, what is inside it is no further evidence.
-    """
-    if columns.key[place] > 0 and columns.fit[place] != FAR:
-        return np.int32(columns.key[place] // 1000 % 100_000_000)
-    return columns.birth[place]
-
-
-@numba.njit(cache=True, nogil=True)
-def _birth(columns, one, other):  # pragma: no cover - compiled
-    birth, with_birth = columns.birth[one], columns.birth[other]
-    told, with_told = _own_birth(columns, one), _own_birth(columns, other)
+def _birth(one, other):  # pragma: no cover - compiled
+    birth, with_birth = one.birth, other.birth
+    told, with_told = one.own_birth, other.own_birth
     if told == NONE or with_told == NONE:
         return Birth.SILENT
     if birth == with_birth and birth != NONE:
         return Birth.SAME
-    if columns.key[one] != columns.key[other] and (told == with_told or told == with_birth or birth == with_told):
+    if one.key != other.key and (told == with_told or told == with_birth or birth == with_told):
         return Birth.BY_NUMBER
-    apart = abs(columns.day[one] - columns.day[other])
+    apart = abs(one.day - other.day)
     if birth == NONE or with_birth == NONE:
-        if columns.key[one] != NONE and columns.key[one] == columns.key[other]:
+        if one.key != NONE and one.key == other.key:
             return Birth.SILENT
         return Birth.SAME_YEAR if told // 10000 == with_told // 10000 else Birth.DIFFERENT
     if _mistyped(birth, with_birth):
@@ -276,35 +262,28 @@ def _mistyped(birth, with_birth):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _own_sex(columns, place):  # pragma: no cover - compiled
-    if columns.key[place] > 0 and columns.fit[place] != FAR:
-        return 2 - columns.key[place] % 2
-    return np.int64(columns.sex[place])
-
-
-@numba.njit(cache=True, nogil=True)
-def _sex(columns, one, other):  # pragma: no cover - compiled
-    sex, with_sex = _own_sex(columns, one), _own_sex(columns, other)
+def _sex(one, other):  # pragma: no cover - compiled
+    sex, with_sex = one.own_sex, other.own_sex
     if sex == NONE or with_sex == NONE:
         return Sex.SILENT
     return Sex.SAME if sex == with_sex else Sex.DIFFERENT
 
 
 @numba.njit(cache=True, nogil=True)
-def _phone(columns, one, other):  # pragma: no cover - compiled
-    phone, with_phone = columns.phone[one], columns.phone[other]
+def _phone(one, other):  # pragma: no cover - compiled
+    phone, with_phone = one.phone, other.phone
     if phone == NONE or with_phone == NONE:
         return Phone.SILENT
     if phone != with_phone:
         return Phone.DIFFERENT
-    if columns.callers[one] < HOUSEHOLD:
+    if one.callers < HOUSEHOLD:
         return Phone.SAME
-    return Phone.SAME_HOUSEHOLD if columns.callers[one] < CROWD else Phone.SAME_CROWD
+    return Phone.SAME_HOUSEHOLD if one.callers < CROWD else Phone.SAME_CROWD
 
 
 @numba.njit(cache=True, nogil=True)
-def _place(columns, one, other):  # pragma: no cover - compiled
-    division, with_division = columns.division[one], columns.division[other]
+def _place(one, other):  # pragma: no cover - compiled
+    division, with_division = one.division, other.division
     if division == NONE or with_division == NONE:
         return Place.SILENT
     if division == with_division:
@@ -315,49 +294,48 @@ def _place(columns, one, other):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _card(columns, one, other):  # pragma: no cover - compiled
-    card, with_card = columns.card[one], columns.card[other]
+def _card(one, other):  # pragma: no cover - compiled
+    card, with_card = one.card, other.card
     if card == NONE or with_card == NONE:
         return Card.SILENT
     return Card.SAME if card == with_card else Card.DIFFERENT
 
 
 @numba.njit(cache=True, nogil=True)
-def _mother(columns, names, one, other):  # pragma: no cover - compiled
-    key, with_key = columns.mother_key[one], columns.mother_key[other]
+def _mother(one, other):  # pragma: no cover - compiled
+    key, with_key = one.mother_key, other.mother_key
     if key != NONE and with_key != NONE:
         return Mother.SAME_DOCUMENT if key == with_key else Mother.DIFFERENT
-    mother, with_mother = columns.mother[one], columns.mother[other]
-    if mother == NO_NAME or with_mother == NO_NAME:
+    if one.mother == NO_NAME or other.mother == NO_NAME:
         return Mother.SILENT
-    return Mother.SAME_NAME if names.sound[mother] == names.sound[with_mother] else Mother.DIFFERENT
+    return Mother.SAME_NAME if one.mother_sound == other.mother_sound else Mother.DIFFERENT
 
 
 @numba.njit(cache=True, nogil=True)
-def _obstacle(columns, names, one, other, document, name):  # pragma: no cover - compiled
+def _obstacle(one, other, document, name):  # pragma: no cover - compiled
     if document == Document.DIFFERENT_VALID:
         return Obstacle.TWO_DOCUMENTS
     alike = Name.SAME_RARE <= name <= Name.HOMOPHONE or name == Name.SAME_EVERYWHERE
     if document == Document.NEIGHBOURS_VALID and not alike:
         return Obstacle.TWO_DOCUMENTS
-    dated = columns.day[one] != UNDATED and columns.day[other] != UNDATED
-    if dated and abs(columns.day[one] - columns.day[other]) >= TEN_YEARS:
-        if _is_mother(columns, one, other) or _is_mother(columns, other, one):
+    dated = one.day != UNDATED and other.day != UNDATED
+    if dated and abs(one.day - other.day) >= TEN_YEARS:
+        if _is_mother(one, other) or _is_mother(other, one):
             return Obstacle.MOTHER_AND_CHILD
-        if names.newborn[columns.name[one]] or names.newborn[columns.name[other]]:
+        if one.newborn or other.newborn:
             return Obstacle.NEWBORN_AND_ADULT
-    if _two_newborns(columns, names, one, other):
+    if _two_newborns(one, other):
         return Obstacle.TWO_NEWBORNS
     return Obstacle.SILENT
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_mother(columns, child, mother):  # pragma: no cover - compiled
-    return columns.mother_key[child] != NONE and columns.mother_key[child] == columns.key[mother]
+def _is_mother(child, mother):  # pragma: no cover - compiled
+    return child.mother_key != NONE and child.mother_key == mother.key
 
 
 @numba.njit(cache=True, nogil=True)
-def _two_newborns(columns, names, one, other):  # pragma: no cover - compiled
-    unnamed = names.newborn[columns.name[one]] and names.newborn[columns.name[other]]
-    together = columns.institution[one] == columns.institution[other]
-    return unnamed and together and abs(columns.registered[one] - columns.registered[other]) <= SAME_CONFINEMENT
+def _two_newborns(one, other):  # pragma: no cover - compiled
+    unnamed = one.newborn and other.newborn
+    together = one.institution == other.institution
+    return unnamed and together and abs(one.registered - other.registered) <= SAME_CONFINEMENT

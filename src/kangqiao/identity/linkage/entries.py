@@ -1,0 +1,115 @@
+"""Registrations as they are compared: all that counts about one side by side in memory, and the same content once.
+
+Registrations that say the same in every compared field under the same number of their own are one entry: they are one
+person beyond doubt, and comparing each of them with everybody would say the same again.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from typing import Final, NamedTuple
+
+import numba
+import numpy as np
+
+from kangqiao.identity.linkage.columns import FAR, Registrations
+from kangqiao.identity.linkage.crowds import SEVERAL
+from kangqiao.identity.linkage.grouping import grouped
+from kangqiao.identity.linkage.hashing import closed, mix
+from kangqiao.identity.linkage.names import NO_NAME
+
+ENTRY: Final = np.dtype(
+    [
+        *((word, np.int64) for word in ("key", "number", "card", "phone", "division", "mother_key")),
+        *((word, np.int64) for word in ("letters", "sound", "stem", "mother_form", "mother_sound")),
+        *((word, np.int32) for word in ("name", "mother", "surname", "birth", "own_birth", "day")),
+        *((word, np.int32) for word in ("registered", "institution")),
+        *((word, np.int16) for word in ("bearers", "holders", "callers")),
+        *((word, np.int8) for word in ("check", "fit", "sex", "own_sex", "newborn", "length")),
+    ],
+    align=True,
+)
+"""Of `Columns` and `Names`, and besides: own_birth and own_sex, inside a number that is the person's own, else as
+recorded; mother_form and mother_sound of the mother's name."""
+
+
+class Entries(NamedTuple):
+    """What is compared, ordered so that registrations that look alike lie close together.
+
+    rows   (entries,) of ENTRY
+    codes  as in `Names`
+    entry  for each registration the place of its entry (int32)
+    """
+
+    rows: np.ndarray
+    codes: np.ndarray
+    entry: np.ndarray
+
+
+def entries_of(registrations: Registrations) -> Entries:
+    """Return the entries of registrations. Nothing of it depends on anything but their content and records."""
+    content, likeness = _content(*registrations)
+    first, entry = _once(content, grouped(content), grouped(likeness))
+    return Entries(rows_of(registrations, first), registrations.names.codes, entry)
+
+
+def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
+    """Return the registrations at positions (int32) as rows of ENTRY."""
+    rows = np.empty(len(chosen), ENTRY)
+    _fill(rows, *registrations, chosen)
+    return rows
+
+
+@numba.njit(cache=True, nogil=True)
+def _content(columns, names):  # pragma: no cover - compiled
+    """Return hashes of what registrations say, NONE where equals may be two people; and of who they seem to be."""
+    content, likeness = np.zeros(len(columns.key), np.int64), np.empty(len(columns.key), np.int64)
+    for row in range(len(content)):
+        key, name = columns.key[row], columns.name[row]
+        own = key > 0 and columns.fit[row] != FAR
+        birth = key // 1000 % 100_000_000 if own else np.int64(columns.birth[row])
+        likeness[row] = closed(mix(mix(np.uint64(0), names.letters[name]), birth))
+        if not own or name == NO_NAME or names.newborn[name] or columns.holders[row] > SEVERAL:
+            continue
+        value = mix(mix(np.uint64(0), key), np.int64(name))
+        value = mix(mix(value, np.int64(columns.birth[row])), np.int64(columns.sex[row]))
+        value = mix(mix(value, columns.phone[row]), columns.division[row])
+        value = mix(mix(value, columns.card[row]), columns.mother_key[row])
+        content[row] = closed(mix(value, np.int64(columns.mother[row])))
+    return content, likeness
+
+
+@numba.njit(cache=True, nogil=True)
+def _once(content, order, likeness):  # pragma: no cover - compiled
+    """Return the first registration of each content in the order of likeness, and each registration's place there."""
+    head = np.arange(len(content)).astype(np.int32)
+    for place in range(1, len(order)):
+        if content[order[place]] == content[order[place - 1]]:
+            head[order[place]] = head[order[place - 1]]
+    first, entry, count = np.empty(len(content), np.int32), np.empty(len(content), np.int32), 0
+    for row in likeness:
+        if head[row] == row:
+            first[count] = row
+            entry[row] = count
+            count += 1
+    for row in range(len(content)):
+        entry[row] = entry[head[row]]
+    return first[:count].copy(), entry
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(rows, columns, names, chosen):  # pragma: no cover - compiled
+    for place in range(len(chosen)):
+        row, to = chosen[place], rows[place]
+        name, mother, key = columns.name[row], columns.mother[row], columns.key[row]
+        own = key > 0 and columns.fit[row] != FAR
+        to.key, to.number, to.card, to.phone = key, columns.number[row], columns.card[row], columns.phone[row]
+        to.division, to.mother_key = columns.division[row], columns.mother_key[row]
+        to.letters, to.sound, to.stem = names.letters[name], names.sound[name], names.stem[name]
+        to.mother_form, to.mother_sound = names.form[mother], names.sound[mother]
+        to.name, to.mother, to.surname = name, mother, names.surname[name]
+        to.birth = columns.birth[row]
+        to.own_birth = key // 1000 % 100_000_000 if own else columns.birth[row]
+        to.day, to.registered, to.institution = columns.day[row], columns.registered[row], columns.institution[row]
+        to.bearers, to.holders, to.callers = names.bearers[name], columns.holders[row], columns.callers[row]
+        to.check, to.fit, to.sex = columns.check[row], columns.fit[row], columns.sex[row]
+        to.own_sex = 2 - key % 2 if own else columns.sex[row]
+        to.newborn, to.length = names.newborn[name], names.length[name]
