@@ -67,7 +67,7 @@ def found_levels(*changes: Mapping[str, object]) -> dict[str, str]:
     """
     read = read_registrations(registrations(*changes), today=TODAY)
     each = np.arange(len(changes), dtype=np.int32)
-    entries = Entries(rows_of(read, each), read.names.codes, each)
+    entries = Entries(rows_of(read, each), read.names, each)
     pairs = candidate_pairs(entries.rows)
     pattern = compared(entries, pairs.left, pairs.right)[_place(pairs)]
     return {field.word: level.name for field, level in zip(FIELDS, levels_of(int(pattern)), strict=True) if level}

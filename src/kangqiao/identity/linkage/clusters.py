@@ -15,7 +15,6 @@ import numpy as np
 from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.columns import FAR, NONE
 from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Document, Name
-from kangqiao.identity.linkage.entries import Entries
 from kangqiao.identity.linkage.grouping import grouped, values_behind
 from kangqiao.identity.linkage.model import Thresholds
 
@@ -39,11 +38,21 @@ class Clusters(NamedTuple):
 
 
 def clustered(
-    entries: Entries, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, thresholds: Thresholds
+    rows: np.ndarray,
+    pairs: Pairs,
+    patterns: np.ndarray,
+    weights: np.ndarray,
+    thresholds: Thresholds,
+    known: np.ndarray | None = None,
 ) -> Clusters:
-    """Decide who is one person. Of equally strong links the one of earlier entries goes first."""
-    rows = entries.rows
-    strong = np.flatnonzero((weights >= thresholds.same) & ~_under_other_names(patterns))
+    """Decide which rows of entries are one person. Of equally strong links the one of earlier rows goes first.
+
+    `known` (int32) names for each of the first rows the first row of the person it was decided to be: that stays, and
+    only links of further rows decide anything.
+    """
+    known = np.empty(0, dtype=np.int32) if known is None else known
+    undecided = pairs.right >= len(known)
+    strong = np.flatnonzero((weights >= thresholds.same) & ~_under_other_names(patterns) & undecided)
     strong = strong[~_of_either_twin(rows, pairs.left[strong], pairs.right[strong])]
     order = strong[np.lexsort((pairs.right[strong], pairs.left[strong], -weights[strong]))]
     neighbours = (patterns & (LEVELS - 1)) == Document.NEIGHBOURS_VALID
@@ -51,7 +60,7 @@ def clustered(
     own = np.where((rows["key"] > 0) & (rows["fit"] != FAR), rows["key"], NONE)
     start, edges = _edges(pairs.left, pairs.right, len(own))
     person = _grown(
-        order, pairs.left, pairs.right, weights, forbidden, neighbours, own, start, edges, thresholds.average
+        order, pairs.left, pairs.right, weights, forbidden, neighbours, own, start, edges, thresholds.average, known
     )
     together = person[pairs.left] == person[pairs.right]
     asked = (weights >= thresholds.review) & ~forbidden
@@ -101,11 +110,15 @@ def _head(parent, place):  # pragma: no cover - compiled
 
 @numba.njit(cache=True, nogil=True)
 def _grown(  # pragma: no cover - compiled
-    order, left, right, weights, forbidden, neighbours, own, start, edges, average
+    order, left, right, weights, forbidden, neighbours, own, start, edges, average, known
 ):
     count = len(own)
     parent, following = np.arange(count).astype(np.int32), np.full(count, -1, np.int32)
     last, size, key = np.arange(count).astype(np.int32), np.ones(count, np.int32), own.copy()
+    for place in range(len(known)):
+        if known[place] != place:
+            parent[place] = known[place]
+            _put(place, known[place], following, last, size, key)
     for pair in order:
         one, other = _head(parent, left[pair]), _head(parent, right[pair])
         if one == other:
@@ -117,13 +130,18 @@ def _grown(  # pragma: no cover - compiled
             continue
         first, second = (one, other) if one < other else (other, one)
         parent[second] = first
-        following[last[first]] = second
-        last[first] = last[second]
-        size[first] += size[second]
-        key[first] = key[first] if key[first] != NONE else key[second]
+        _put(second, first, following, last, size, key)
     for place in range(count):
         parent[place] = _head(parent, place)
     return parent
+
+
+@numba.njit(cache=True, nogil=True)
+def _put(group, into, following, last, size, key):  # pragma: no cover - compiled
+    following[last[into]] = group
+    last[into] = last[group]
+    size[into] += size[group]
+    key[into] = key[into] if key[into] != NONE else key[group]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from kangqiao.identity.linkage.columns import NONE, Registrations
 from kangqiao.identity.linkage.grouping import grouped, values_behind
-from kangqiao.identity.linkage.names import NO_NAME
+from kangqiao.identity.linkage.names import NO_NAME, Names
 
 SEVERAL: Final = 2
 """Names behind a number; one person's with its variants seldom are more."""
@@ -53,11 +53,23 @@ def crowds_of(read: Registrations) -> Crowds:
     )
 
 
+def crowds_among(rows: np.ndarray, names: Names) -> Crowds:
+    """Return the crowds that were counted before, from rows of entries and their names."""
+    return Crowds(
+        *_kept(rows["key"], rows["holders"], SEVERAL),
+        *_kept(rows["phone"], rows["callers"], HOUSEHOLD - 1),
+        *_kept(names.form, names.bearers, RARE),
+    )
+
+
 def _crowded(group: np.ndarray, value: np.ndarray, *, more_than: int, most: int) -> tuple[np.ndarray, np.ndarray]:
-    found = values_behind(group, value, grouped(group), most)
-    rows = np.flatnonzero(found > more_than)
+    return _kept(group, values_behind(group, value, grouped(group), most), more_than)
+
+
+def _kept(group: np.ndarray, counts: np.ndarray, more_than: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.flatnonzero(counts > more_than)
     crowds, first = np.unique(group[rows], return_index=True)
-    return crowds, found[rows[first]]
+    return crowds, counts[rows[first]].astype(np.int32)
 
 
 def with_crowds(read: Registrations, crowds: Crowds) -> Registrations:

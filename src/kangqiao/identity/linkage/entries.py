@@ -14,7 +14,7 @@ from kangqiao.identity.linkage.columns import FAR, Registrations
 from kangqiao.identity.linkage.crowds import SEVERAL
 from kangqiao.identity.linkage.grouping import grouped
 from kangqiao.identity.linkage.hashing import closed, mix
-from kangqiao.identity.linkage.names import NO_NAME
+from kangqiao.identity.linkage.names import NO_NAME, Names
 
 ENTRY: Final = np.dtype(
     [
@@ -35,12 +35,12 @@ class Entries(NamedTuple):
     """What is compared, ordered so that registrations that look alike lie close together.
 
     rows   (entries,) of ENTRY
-    codes  as in `Names`
+    names  which the rows point to
     entry  for each registration the place of its entry (int32)
     """
 
     rows: np.ndarray
-    codes: np.ndarray
+    names: Names
     entry: np.ndarray
 
 
@@ -48,7 +48,7 @@ def entries_of(registrations: Registrations) -> Entries:
     """Return the entries of registrations. Nothing of it depends on anything but their content and records."""
     content, likeness = _content(*registrations)
     first, entry = _once(content, grouped(content), grouped(likeness))
-    return Entries(rows_of(registrations, first), registrations.names.codes, entry)
+    return Entries(rows_of(registrations, first), registrations.names, entry)
 
 
 def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:

@@ -8,12 +8,28 @@ from kangqiao.identity.linkage.hashing import FACTOR
 
 
 def grouped(key: np.ndarray) -> np.ndarray:
-    """Return rows (int32) so that equal keys stand together, each group in the order of rows; rows of key 0 are left
-    out. The order of groups is that of their hashes, the same for the same keys."""
-    bits = max(len(key) - 1, 1).bit_length()
-    packed = _packed(key, np.uint64(bits))
+    """Return rows (int32) in the order of their `scattered` keys, those of equal keys in their own order.
+
+    Rows of key 0 are left out.
+    """
+    bits = np.uint64(max(len(key) - 1, 1).bit_length())
+    packed = _packed(key, bits)
     packed.sort()
-    return _rows(packed, key, np.uint64(bits))
+    return _rows(packed, key, bits)
+
+
+@numba.njit(cache=True, nogil=True)
+def scattered(keys):  # pragma: no cover - compiled
+    """Return keys as uint64 spread over all numbers, different ones for different keys."""
+    found = np.empty(len(keys), np.uint64)
+    for row in range(len(keys)):
+        found[row] = _scattered(keys[row])
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _scattered(key):  # pragma: no cover - compiled
+    return np.uint64(key) * np.uint64(FACTOR)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -21,20 +37,21 @@ def _packed(key, bits):  # pragma: no cover - compiled
     packed, count = np.empty(len(key), np.uint64), 0
     for row in range(len(key)):
         if key[row] != 0:
-            scattered = np.uint64(key[row]) * np.uint64(FACTOR)
-            packed[count] = (scattered >> bits) << bits | np.uint64(row)
+            packed[count] = (_scattered(key[row]) >> bits) << bits | np.uint64(row)
             count += 1
     return packed[:count]
 
 
 @numba.njit(cache=True, nogil=True)
 def _rows(packed, key, bits):  # pragma: no cover - compiled
-    """Take rows from behind the hashes; where two keys share a hash, sort by key."""
+    """Take rows from behind the beginnings of scattered keys; sort on where two keys begin alike."""
     mask = (np.uint64(1) << bits) - np.uint64(1)
     rows = np.empty(len(packed), np.int32)
     for place in range(len(packed)):
         row, free = np.int32(packed[place] & mask), place
-        while free > 0 and packed[free - 1] >> bits == packed[place] >> bits and key[rows[free - 1]] > key[row]:
+        while free > 0 and packed[free - 1] >> bits == packed[place] >> bits:
+            if _scattered(key[rows[free - 1]]) <= _scattered(key[row]):
+                break
             rows[free] = rows[free - 1]
             free -= 1
         rows[free] = row

@@ -38,7 +38,7 @@ PIECE: Final = 1 << 20
 
 def compared(entries: Entries, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the pattern of each pair of entries (int64): the level of every field, as `comparison` packs them."""
-    return _compared(entries.rows, entries.codes, left, right)
+    return _compared(entries.rows, entries.names.codes, left, right)
 
 
 def weighed(patterns: np.ndarray, weights: np.ndarray, priors: np.ndarray) -> np.ndarray:
