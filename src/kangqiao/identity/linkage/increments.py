@@ -109,12 +109,14 @@ def open_index(folder: Path) -> Index:
         return np.load(_file(folder, word), mmap_mode="r")
 
     return Index(
-        array("rows"),
-        Names(*(array(f"name-{word}") for word in Names._fields)),
-        *(array(word) for word in ("record", "person", "persons")),
-        tuple(array(f"keys-{place}") for place in range(len(RULES))),
-        tuple(array(f"entries-{place}") for place in range(len(RULES))),
-        load_crowds(folder / "crowds.npz"),
+        rows=array("rows"),
+        names=Names(*(array(f"name-{word}") for word in Names._fields)),
+        record=array("record"),
+        person=array("person"),
+        persons=array("persons"),
+        keys=tuple(array(f"keys-{place}") for place in range(len(RULES))),
+        entries=tuple(array(f"entries-{place}") for place in range(len(RULES))),
+        crowds=load_crowds(folder / "crowds.npz"),
     )
 
 
