@@ -78,7 +78,11 @@ class Resident(models.Model):
 
 
 class ResidentIdentifier(models.Model):
-    """A document that says who the resident is. A number names one resident at a time."""
+    """A document that says who the resident is. A number names one resident at a time.
+
+    `institution_id` is where it was shown first. Numbers that institutions give themselves, health cards and archive
+    numbers stay with the patients (`Patient`): several people's may be mixed up, and they link nobody.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     resident = models.ForeignKey(
@@ -88,6 +92,7 @@ class ResidentIdentifier(models.Model):
     number = models.TextField("证件号码")
     first_seen_on = models.DateField("首次出现", db_default=Now())
     last_seen_on = models.DateField("最近出现", db_default=Now())
+    institution_id = models.IntegerField("首次出示的机构", null=True)
     valid = models.BooleanField("有效", db_default=True)
 
     class Meta:

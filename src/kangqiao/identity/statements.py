@@ -174,12 +174,13 @@ Counts the patients whose key somebody else changed between the comparison and t
 
 INSERT_RESIDENTS_BY_KEY: Final = f"""
 WITH wanted AS MATERIALIZED (
-    SELECT DISTINCT ON (own_type, own_number) own_type, own_number, name, sex, birth_date, ordinal
+    SELECT DISTINCT ON (own_type, own_number) own_type, own_number, name, sex, birth_date, institution_id, ordinal
       FROM identity_arrival WHERE relink AND own_number IS NOT NULL
      ORDER BY own_type, own_number, institution_id, local_number
 ), made AS (
-    INSERT INTO identity_residentidentifier (id, resident_id, type, number, first_seen_on, last_seen_on)
-    SELECT {_new_id("identifiers")}, {_new_id("residents")}, own_type, own_number, %(today)s, %(today)s
+    INSERT INTO identity_residentidentifier
+           (id, resident_id, type, number, first_seen_on, last_seen_on, institution_id)
+    SELECT {_new_id("identifiers")}, {_new_id("residents")}, own_type, own_number, %(today)s, %(today)s, institution_id
       FROM wanted
      WHERE NOT EXISTS (SELECT FROM identity_residentidentifier identifier
                         WHERE identifier.valid AND identifier.type = own_type AND identifier.number = own_number)
