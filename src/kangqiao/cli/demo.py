@@ -35,6 +35,7 @@ def provide_demo(settings: Configuration, report: Report, *, residents: int = RE
         _generate(folder, residents, report)
         _load(folder, settings, report)
         _measure(settings, report)
+        _count(report)
         (folder / LOADED).touch()
     return _invitation(settings)
 
@@ -92,6 +93,14 @@ def _measure(settings: Configuration, report: Report) -> None:
             report=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
         )
     report(f"✓ 已按全部质量规则检查 {found.rows:,} 行，发现 {found.failed:,} 处不合格，见“数据质量”")
+
+
+def _count(report: Report) -> None:
+    from kangqiao.apps.population.services import count_population
+    from kangqiao.trust.actors import system_actor
+
+    tally = count_population(actor=system_actor("demo"))
+    report(f"✓ 已统计 {tally.people:,} 名在世居民，见“全员人口库”")
 
 
 def _invitation(settings: Configuration) -> Invitation:

@@ -132,3 +132,10 @@ def _refused(
         store.get(refused_name(UUID(str(batch.id)), data_set), Path(file.name))
         with duckdb.connect(config={"memory_limit": "512MB", "threads": 1}) as session:
             yield session, f"read_parquet('{file.name}')"
+
+
+def last_stored() -> dt.datetime | None:
+    """Return when the newest batch was finished; None before the first one and while any is waiting or under way."""
+    if Batch.objects.filter(receipt=None).exists():
+        return None
+    return Batch.objects.order_by("-finished_at").values_list("finished_at", flat=True).first()

@@ -39,6 +39,14 @@ DESTINATIONS: tuple[Destination, ...] = (
         Permission.RESIDENT_FIND,
     ),
     Destination(
+        "全员人口库",
+        "人口概览",
+        "市、县、乡、村的人口金字塔、出生死亡迁移和覆盖率",
+        "users",
+        "population:overview",
+        Permission.POPULATION_READ,
+    ),
+    Destination(
         "数据接入",
         "数据批次",
         "机构报送的批次、处理进度、回执和退回的行",

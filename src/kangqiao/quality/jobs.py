@@ -12,7 +12,7 @@ from procrastinate.contrib.django import app
 
 from kangqiao.infra import configuration
 from kangqiao.infra.files import FileStore
-from kangqiao.intake.models import Batch
+from kangqiao.intake.queries import last_stored
 from kangqiao.quality.issue_services import escalate_overdue
 from kangqiao.quality.issues import Issue, IssueState
 from kangqiao.quality.models import Measurement
@@ -25,10 +25,12 @@ log = logging.getLogger(__name__)
 REST = 20
 """A measurement that took so many seconds is followed by a pause this many times as long, at least."""
 QUIET = dt.timedelta(minutes=1)
+HEAVY = "quality.measure"
+"""The lock of jobs that read everything: one at a time, so that the worker has a place left for batches."""
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="quality.measure", queue="quality", queueing_lock="quality.measure", lock="quality.measure")
+@app.task(name="quality.measure", queue="quality", queueing_lock="quality.measure", lock=HEAVY)
 def measure_when_due(timestamp: int) -> None:
     """Measure once batches have been stored since the last time, or a day has passed."""
     settings = configuration.load()
@@ -43,8 +45,8 @@ def measure_when_due(timestamp: int) -> None:
 def is_due(now: dt.datetime) -> bool:
     """Return whether there is something to measure and the machine has had a rest since the last time."""
     last = Measurement.objects.order_by("-started_at").first()
-    stored = Batch.objects.exclude(receipt=None).order_by("-finished_at").values_list("finished_at", flat=True).first()
-    if stored is None or Batch.objects.filter(receipt=None).exists():
+    stored = last_stored()
+    if stored is None:
         return False
     if last is None:
         return True

@@ -42,6 +42,11 @@ class Action(TextChoices):
     QUALITY_EXPORT = "quality:export", "导出数据质量报告"
     ISSUE_OPEN = "quality:issue:open", "发起质量整改"
     ISSUE_MOVE = "quality:issue:move", "处理质量整改"
+    POPULATION_COUNT = "population:count", "统计人口"
+    POPULATION_EXPORT = "population:export", "导出人口统计"
+    PERSON_READ = "population:person:read", "查看居民人口信息"
+    HOUSEHOLD_READ = "population:household:read", "查看家庭户"
+    EVENT_READ = "population:event:read", "查看出生死亡迁移"
     FHIR_READ = "fhir:read", "FHIR 读取"
     FHIR_SEARCH = "fhir:search", "FHIR 检索"
     FHIR_WRITE = "fhir:write", "FHIR 写入"
@@ -83,5 +88,8 @@ OBJECT_LABELS: dict[str, str] = {
     "measurement": "质量测量",
     "issue": "质量整改",
     "quality": "数据质量",
+    "tally": "人口统计",
+    "division": "行政区划",
+    "household": "家庭户",
 }
 """Chinese titles of `AuditEntry.object_kind`; a kind without one (a FHIR type) is shown as it is."""

@@ -28,6 +28,8 @@ class Permission(TextChoices):
     QUALITY_ROWS = "quality:rows:read", "查看不合格的数据行"
     QUALITY_MANAGE = "quality:issue:manage", "发起、复核和关闭质量整改"
     QUALITY_ANSWER = "quality:issue:answer", "处理本机构的质量整改"
+    POPULATION_READ = "population:read", "查看人口统计"
+    PERSON_READ = "population:person:read", "查看居民、家庭户和出生死亡迁移"
     FHIR_READ = "fhir:read", "通过 FHIR 接口读取"
     FHIR_WRITE = "fhir:write", "通过 FHIR 接口写入"
 
@@ -78,6 +80,8 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.QUALITY_READ,
             Permission.QUALITY_ROWS,
             Permission.QUALITY_MANAGE,
+            Permission.POPULATION_READ,
+            Permission.PERSON_READ,
         }
     ),
     Role.ADMINISTRATOR: frozenset({Permission.SESSION_USE, Permission.ACCOUNT_MANAGE, Permission.INSTITUTION_READ}),
@@ -90,6 +94,7 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.INSTITUTION_READ,
             Permission.QUALITY_READ,
             Permission.QUALITY_MANAGE,
+            Permission.POPULATION_READ,
         }
     ),
     Role.STEWARD: frozenset(
@@ -98,6 +103,8 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.RESIDENT_FIND,
             Permission.IDENTITY_DECIDE,
             Permission.INSTITUTION_READ,
+            Permission.POPULATION_READ,
+            Permission.PERSON_READ,
         }
     ),
 }

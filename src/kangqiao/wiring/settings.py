@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "kangqiao.records",
     "kangqiao.intake",
     "kangqiao.quality",
+    "kangqiao.apps.population",
     "kangqiao.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -13,5 +13,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("residents/", include("kangqiao.identity.urls")),
     path("records/", include("kangqiao.records.urls")),
     path("quality/", include("kangqiao.quality.urls")),
+    path("population/", include("kangqiao.apps.population.urls")),
     path("registry/", include("kangqiao.registry.urls")),
 ]

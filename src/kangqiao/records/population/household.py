@@ -1,5 +1,7 @@
 """Households, who belongs to them, and where somebody is registered: what the police know."""
 
+from django.db import models
+
 from kangqiao.standards.conditions import Rule, among, every, missing, no, not_before, present
 from kangqiao.standards.data_set import DataSet, Record, at
 from kangqiao.standards.fields import Coded, Count, Date, Link, Moment, Text
@@ -43,6 +45,10 @@ class Household(DataSet):
 
     class Meta(DataSet.Meta):
         verbose_name = "户信息"
+        indexes = (  # type: ignore[assignment]
+            *DataSet.Meta.indexes,
+            models.Index(fields=["division", "number"], name="%(class)s_place"),
+        )
 
 
 class HouseholdMember(Record):
@@ -69,6 +75,10 @@ class HouseholdMember(Record):
 
     class Meta(Record.Meta):
         verbose_name = "户成员"
+        indexes = (  # type: ignore[assignment]
+            *Record.Meta.indexes,
+            models.Index(fields=["institution_id", "household"], name="%(class)s_household"),
+        )
 
 
 class HukouRegistration(Record):

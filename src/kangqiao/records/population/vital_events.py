@@ -1,5 +1,7 @@
 """Births, deaths and moves: what changes a population."""
 
+from django.db import models
+
 from kangqiao.standards.conditions import Rule, among, every, missing, no, not_before, present, together
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Count, Date, Flag, Moment, Quantity, Text
@@ -44,6 +46,12 @@ class Birth(Record):
 
     class Meta(Record.Meta):
         verbose_name = "出生信息"
+        indexes = (  # type: ignore[assignment]
+            *Record.Meta.indexes,
+            models.Index(fields=["occurred_at", "id"], name="%(class)s_moment"),
+            models.Index(fields=["mother_document"], name="%(class)s_mother"),
+            models.Index(fields=["father_document"], name="%(class)s_father"),
+        )
 
 
 class Death(Record):
@@ -81,6 +89,10 @@ class Death(Record):
 
     class Meta(Record.Meta):
         verbose_name = "死亡信息"
+        indexes = (  # type: ignore[assignment]
+            *Record.Meta.indexes,
+            models.Index(fields=["occurred_at", "id"], name="%(class)s_moment"),
+        )
 
 
 class Migration(Record):
@@ -121,3 +133,7 @@ class Migration(Record):
 
     class Meta(Record.Meta):
         verbose_name = "迁移流动信息"
+        indexes = (  # type: ignore[assignment]
+            *Record.Meta.indexes,
+            models.Index(fields=["occurred_at", "id"], name="%(class)s_moment"),
+        )

@@ -1,0 +1,1 @@
+"""Business applications: each a package with the same inside; none imports another."""

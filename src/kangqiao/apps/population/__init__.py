@@ -1,0 +1,1 @@
+"""全员人口库: who lives where, in which household, and how their number changes."""
