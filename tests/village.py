@@ -105,15 +105,24 @@ class Village:
         )
         self._member("H1", "李国强", "1", "1980-03-05", self.father_key, relation="0")
         self._member("H2", "王秀英", "2", "1982-04-16", self.mother_key, relation="1")
-        self._member("H3", "李小花", "2", "2020-05-06", self.child_key, relation="3")
+        self._member("H3", "李小花", "2", "2020-05-06", self.child_key, relation="3", since="2020-06-20")
         self._member("H4", "李老根", "1", "1940-01-01", self.old_key, relation="5", left=dt.date(2025, 2, 10))
 
     def _member(
-        self, number: str, name: str, sex: str, birth: str, key: str, *, relation: str, left: dt.date | None = None
+        self,
+        number: str,
+        name: str,
+        sex: str,
+        birth: str,
+        key: str,
+        *,
+        relation: str,
+        since: str = "2012-05-01",
+        left: dt.date | None = None,
     ) -> None:
-        patient = settle(self.police, number, name, sex, birth, key=key, division=None, revised="2012-05-01")
+        patient = settle(self.police, number, name, sex, birth, key=key, division=None, revised=since)
         state = {"state": "2", "left": left, "reason": "01"} if left else {"state": "1"}
-        at = moment("2012-05-01")
+        at = moment(since)
         write(HouseholdMember, patient, at, household="HK77", relation=relation, joined=at.date(), **state)
         ended = {"state": "2", "cancelled": left, "end_reason": "01"} if left else {"state": "1"}
         write(

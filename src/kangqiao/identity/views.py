@@ -62,5 +62,7 @@ def _page(request: HttpRequest, form: SearchForm) -> HttpResponse:
         "form": form,
         "searched": searched,
         "people": [(person, person.age_on(today)) for person in people],
+        "may_open_record": request_actor(request).may(Permission.TIMELINE_READ),
+        "may_open_person": request_actor(request).may(Permission.PERSON_READ),
     }
     return render(request, "identity/find.html", context, status=422 if form.errors else 200)

@@ -47,6 +47,22 @@ DESTINATIONS: tuple[Destination, ...] = (
         Permission.POPULATION_READ,
     ),
     Destination(
+        "全员人口库",
+        "家庭户",
+        "按区划列出和查找家庭户，查看户成员",
+        "home",
+        "population:households",
+        Permission.PERSON_READ,
+    ),
+    Destination(
+        "全员人口库",
+        "出生死亡迁移",
+        "按区划和年份查看出生、死亡和迁移流动",
+        "calendar",
+        "population:events",
+        Permission.PERSON_READ,
+    ),
+    Destination(
         "数据接入",
         "数据批次",
         "机构报送的批次、处理进度、回执和退回的行",

@@ -71,7 +71,7 @@ def record(request: HttpRequest, resident_id: UUID, *, actor: Actor, purpose: Pu
         request,
         "records/overview.html",
         {
-            **_shell(seen.head, purpose),
+            **_shell(seen.head, actor, purpose),
             **_timeline(request, seen.reading, wanted),
             "seen": seen,
             "filters": _filters(request, seen.counts, seen.head),
@@ -112,7 +112,7 @@ def theme(request: HttpRequest, resident_id: UUID, *, word: str, actor: Actor, p
         raise Http404 from error
     seen = services.open_theme(resident_id=resident_id, theme=chosen, actor=actor, purpose=purpose)
     context = {
-        **_shell(seen.head, purpose, chosen),
+        **_shell(seen.head, actor, purpose, chosen),
         "seen": seen,
         "panels": [_charted(panel.charts, f"{panel.word}") | {"panel": panel} for panel in seen.panels],
         "curves": [_curve(curve) for curve in seen.curves],
@@ -240,7 +240,7 @@ def _items(resident_id: UUID) -> str:
     return reverse("records:record", args=[resident_id]) + "/items"
 
 
-def _shell(head: Head, purpose: Purpose, theme: Theme | None = None) -> dict[str, Any]:
+def _shell(head: Head, actor: Actor, purpose: Purpose, theme: Theme | None = None) -> dict[str, Any]:
     return {
         "title": "健康档案",
         "head": head,
@@ -248,6 +248,7 @@ def _shell(head: Head, purpose: Purpose, theme: Theme | None = None) -> dict[str
         "items": _items(head.person.id),
         "age": head.person.age_on(timezone.localdate()),
         "purpose": purpose,
+        "may_open_person": actor.may(Permission.PERSON_READ),
         "themes": list(Theme),
         "theme": theme,
     }

@@ -46,7 +46,11 @@ def audit_entries(wanted: AuditFilter) -> QuerySet[AuditEntry]:
 
 def names_of_actors(entries: list[AuditEntry]) -> dict[UUID, str]:
     """Return actor id → name for the accounts and tokens among these entries."""
-    ids = {entry.actor_id for entry in entries if entry.actor_id}
+    return actor_names({entry.actor_id for entry in entries if entry.actor_id})
+
+
+def actor_names(ids: set[UUID]) -> dict[UUID, str]:
+    """Return id → name of the accounts and tokens among these ids."""
     names = dict(Account.objects.filter(id__in=ids).values_list("id", "display_name"))
     return names | dict(MachineToken.objects.filter(id__in=ids).values_list("id", "name"))
 

@@ -10,7 +10,14 @@ from typing import Final
 from django.db.models import QuerySet
 
 from kangqiao.registry.models import Division, Institution
-from kangqiao.registry.queries import COUNTY_DIGITS, division_on, divisions_above, divisions_on, find_divisions
+from kangqiao.registry.queries import (
+    COUNTY_DIGITS,
+    division_on,
+    divisions_above,
+    divisions_below,
+    divisions_on,
+    find_divisions,
+)
 from kangqiao.trust.actors import Actor
 
 DIGITS: Final = {
@@ -50,6 +57,18 @@ class Ground:
         """Return whether a code lies on the ground."""
         first, last = span_of(self.top)
         return first <= code <= last
+
+    def nearest(self, code: str) -> Division:
+        """Return the division with this code, or the nearest one above it that is known."""
+        for digits in sorted(DIGITS.values(), reverse=True):
+            found = division_on(code[:digits].ljust(12, "0"), self.day)
+            if found is not None and self.holds(found.stats_code):
+                return found
+        return self.top
+
+    def below(self, division: Division) -> list[Division]:
+        """Return the divisions directly below one."""
+        return divisions_below(division.stats_code, self.day)
 
     def above(self, division: Division) -> list[Division]:
         """Return the divisions above one that belong to the ground, the topmost first."""

@@ -22,7 +22,6 @@ from kangqiao.apps.population.published import Published, published_population
 from kangqiao.apps.population.rules import SAMPLE_BELOW, Band, Group, bands_of, share
 from kangqiao.identity.models import Resident
 from kangqiao.registry.models import Division
-from kangqiao.registry.queries import divisions_below
 
 OLD: Final = 65
 CHILD: Final = 15
@@ -141,8 +140,7 @@ class Overview:
 
 def overview_of(division: Division, ground: Ground, *, with_pending: bool) -> Overview:
     """Return the population of a division; its bands count confirmed residents, and on demand those 待核, too."""
-    code, published = division.stats_code, published_population()
-    below = divisions_below(code, ground.day)
+    code, published, below = division.stats_code, published_population(), ground.below(division)
     sums = _sums([code, NOWHERE, ELSEWHERE, *(each.stats_code for each in below)])
     lines = [Line(each, sums[each.stats_code], published.get(each.stats_code)) for each in below]
     rest = sums[code].less(line.sums for line in lines)

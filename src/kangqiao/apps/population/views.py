@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, Final
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -112,6 +113,14 @@ def table(request: HttpRequest, ground: Ground, code: str) -> HttpResponse:
 def shell_of(ground: Ground, division: Division) -> dict[str, Any]:
     """Return what every page of a division has: the division and those above it."""
     return {"division": division, "above": ground.above(division)}
+
+
+def read_key(text: str | None) -> UUID | None:
+    """Return the id after which a page begins, None for any text that is none."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def _with_pending(request: HttpRequest) -> bool:

@@ -4,8 +4,14 @@ const token = (name) => getComputedStyle(document.documentElement).getPropertyVa
 const text = { color: token("--kq-muted"), fontFamily: getComputedStyle(document.body).fontFamily };
 const people = (value) => Math.abs(value).toLocaleString("zh-CN");
 
+// The next round number: 885 → 900, 12 → 15.
+function rounded(most) {
+  const step = 10 ** Math.floor(Math.log10(most)) / 2;
+  return Math.ceil(most / step) * step;
+}
+
 function pyramidOption({ bands, men, women }) {
-  const most = Math.max(1, ...men, ...women);
+  const most = rounded(Math.max(2, ...men, ...women));
   const side = (name, colour, data) => ({ name, type: "bar", stack: "all", barCategoryGap: "12%", itemStyle: { color: colour }, data });
   return {
     animation: false,
