@@ -298,5 +298,24 @@ def test_the_search_for_residents_leads_stewards_here_and_clinicians_to_the_reco
     assert "/population/people" not in found
 
 
+def test_the_record_leads_here_those_who_may_see_both(village):
+    address = f"/records/residents/{resident_of(village.father)}"
+    both = create_account(
+        username="both",
+        display_name="测试员",
+        roles=[Role.CLINICIAN, Role.STEWARD],
+        institution_id=village.hospital.id,
+        actor=EVERYTHING,
+        must_change_password=False,
+    ).account
+    client = Client()
+    client.force_login(Account.objects.get(id=both.id))
+    client.post(f"{address}/purpose", {"purpose": "treatment"})
+    assert f"/population/people/{resident_of(village.father)}" in client.get(address).text
+    clinician = reader(Role.CLINICIAN, village.hospital, purpose="")
+    clinician.post(f"{address}/purpose", {"purpose": "treatment"})
+    assert "/population/people" not in clinician.get(address).text
+
+
 def test_a_person_nobody_knows_is_not_found(village):
     assert reader(Role.STEWARD).get("/population/people/01900000-0000-7000-8000-000000000999").status_code == 404

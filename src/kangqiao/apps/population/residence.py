@@ -12,26 +12,32 @@ from kangqiao.identity.models import Link
 from kangqiao.records.population.models import HukouRegistration, PatientRegistration
 from kangqiao.records.reading import prepared
 
-_SAID: Final = f"""
+
+def _said(about: str = "") -> str:
+    return f"""
     SELECT patient_id, division, 1 AS rank, revised_at, id
-      FROM {PatientRegistration.table()} WHERE NOT voided AND division IS NOT NULL
+      FROM {PatientRegistration.table()} WHERE NOT voided AND division IS NOT NULL {about}
     UNION ALL
     SELECT patient_id, division, 2, revised_at, id
-      FROM {HukouRegistration.table()} WHERE NOT voided AND state = '1' AND division IS NOT NULL"""
+      FROM {HukouRegistration.table()} WHERE NOT voided AND state = '1' AND division IS NOT NULL {about}"""
 
 
-def _homes(chosen: str = "") -> str:
+def _homes(said: str, of_whom: str = "") -> str:
     return f"""
 SELECT DISTINCT ON (link.resident_id) link.resident_id, said.division, said.rank, said.id
-  FROM {Link._meta.db_table} link JOIN ({_SAID}) said ON said.patient_id = link.patient_id
- WHERE link.undone_at IS NULL {chosen}
+  FROM {Link._meta.db_table} link {said}
+ WHERE link.undone_at IS NULL {of_whom}
  ORDER BY link.resident_id, said.rank, said.revised_at DESC, said.id DESC"""
 
 
-HOMES: Final = _homes()
+HOMES: Final = _homes(f"JOIN ({_said()}) said ON said.patient_id = link.patient_id")
 """SQL: resident_id, division, rank (1 registration, 2 household register) and id of the row that says so."""
 
-_HOME: Final = _homes("AND link.resident_id = %(resident_id)s")
+_HOME: Final = _homes(
+    f"CROSS JOIN LATERAL ({_said('AND patient_id = link.patient_id')}) said",
+    "AND link.resident_id = %(resident_id)s",
+)
+"""The same for one resident, by the index of the patients: the planner does not find it through a join."""
 
 
 def home_of(resident_id: UUID) -> PatientRegistration | HukouRegistration | None:
