@@ -43,6 +43,11 @@ def test_from_the_city_to_a_village_a_household_and_a_person(steward: Page, vill
     expect(page.locator(".pp-pyramid svg")).to_be_visible()
     expect(page.get_by_text("只是一部分居民的数据")).to_be_visible()
     look(page, shoot, "city")
+    expect(page.get_by_role("cell", name="40–44")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(page.get_by_role("cell", name="40–44")).to_be_visible()
+    shoot("population-print")
+    page.emulate_media(media="screen")
     page.get_by_text("各年龄段人数").click()
     expect(page.get_by_role("cell", name="40–44")).to_be_visible()
     for name in ("临翔区", "凤翔街道", "章嘎社区居民委员会"):
