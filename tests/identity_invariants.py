@@ -32,6 +32,14 @@ INVARIANTS = {
            AND NOT EXISTS (SELECT FROM identity_residentidentifier
                             WHERE valid AND (type, number) = (patient.key_type, patient.key_number)
                               AND resident_id = link.resident_id)""",
+    "whoever was merged leads to somebody who stands": """
+        WITH RECURSIVE led AS (
+            SELECT merged_into_id AS at, 1 AS steps FROM identity_resident WHERE state = 'merged'
+            UNION ALL
+            SELECT resident.merged_into_id, steps + 1 FROM led JOIN identity_resident resident ON resident.id = led.at
+             WHERE resident.state = 'merged' AND steps < 100)
+        SELECT FROM led
+         WHERE steps = 100 OR NOT EXISTS (SELECT FROM identity_resident WHERE id = led.at)""",
 }
 
 

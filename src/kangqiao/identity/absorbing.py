@@ -55,7 +55,7 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     for lock in (_LOCK_PATIENTS, _LOCK_IDENTIFIERS, _LOCK_RESIDENTS):
         cursor.execute(lock)
     cursor.execute(_DROP_OVERTAKEN)
-    for statement in (_DECIDE, _SETTLE, _MOVE_LINKS, _MOVE_IDENTIFIERS, _FOLLOW_KEPT, _MARK_KEPT, _MARK, _COPY_APART):
+    for statement in (_DECIDE, _SETTLE, _MOVE_LINKS, _MOVE_IDENTIFIERS, _FOLLOW_KEPT, _MARK_KEPT, _MARK, _MOVE_APART):
         cursor.execute(statement)
     return {decision for (decision,) in cursor.execute("SELECT decision_id FROM identity_absorbing").fetchall()}
 
@@ -95,13 +95,17 @@ SELECT count(*) FROM (
      ORDER BY id FOR UPDATE) locked
 """
 _DROP_OVERTAKEN: Final = """
-DELETE FROM identity_absorbing WHERE NOT EXISTS (
+DELETE FROM identity_absorbing joined WHERE NOT EXISTS (
     SELECT FROM identity_resident kept_one, identity_resident absorbed_one
      WHERE kept_one.id = kept AND absorbed_one.id = absorbed
        AND kept_one.state <> 'merged' AND absorbed_one.state <> 'merged'
        AND (kind <> 'match' OR absorbed_one.state = 'pending'))
     OR EXISTS (SELECT FROM identity_apart
                 WHERE first_id = least(kept, absorbed) AND second_id = greatest(kept, absorbed))
+    OR EXISTS (SELECT FROM identity_absorbing beside JOIN identity_apart
+                   ON first_id = least(beside.absorbed, joined.absorbed)
+                  AND second_id = greatest(beside.absorbed, joined.absorbed)
+                WHERE beside.kept = joined.kept)
 """
 _DECIDE: Final = """
 INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, approved_by, reason,
@@ -160,15 +164,16 @@ UPDATE identity_resident resident SET state = 'merged', merged_into_id = kept
   FROM identity_absorbing
  WHERE resident.id = absorbed OR resident.merged_into_id = absorbed AND resident.state = 'merged'
 """
-_COPY_APART: Final = """
-WITH known AS (
-    SELECT kept, absorbed, joined.decision_id, unnest(ARRAY[first_id, second_id]) AS other
-      FROM identity_absorbing joined JOIN identity_apart ON absorbed IN (first_id, second_id)
+_MOVE_APART: Final = """
+WITH moved AS (
+    SELECT apart.id, coalesce(one.kept, first_id) AS one, coalesce(other.kept, second_id) AS other
+      FROM identity_apart apart
+      LEFT JOIN identity_absorbing one ON one.absorbed = first_id
+      LEFT JOIN identity_absorbing other ON other.absorbed = second_id
+     WHERE one.absorbed IS NOT NULL OR other.absorbed IS NOT NULL
 )
-INSERT INTO identity_apart (id, first_id, second_id, decision_id)
-SELECT gen_random_uuid(), least(kept, other), greatest(kept, other), decision_id
-  FROM known WHERE other NOT IN (kept, absorbed)
-ON CONFLICT (first_id, second_id) DO NOTHING
+UPDATE identity_apart apart SET first_id = least(one, other), second_id = greatest(one, other)
+  FROM moved WHERE moved.id = apart.id
 """
 """Whoever is kept apart from the absorbed is kept apart from who it is now."""
 

@@ -1,13 +1,15 @@
 """The verbs by which people decide who is who: merge, link, unlink, keep apart, and take any of it back.
 
-Each is a `Decision` with actor, reason and audit entry in one transaction; the links it ends and makes carry its id. A
-decision taken back leaves what was decided later as it is and restores everything else.
+Each is a `Decision` with actor, reason and audit entry in one transaction; the links it ends and makes carry its id,
+and those that taking it back makes, too. Those without one were made by registrations.
 """
 
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from kangqiao.identity.absorbing import Absorption, absorb
@@ -23,6 +25,16 @@ from kangqiao.identity.errors import (
     SecondPersonNeeded,
 )
 from kangqiao.identity.models import Apart, Decision, Doubt, Link, Patient, Resident, ResidentIdentifier, Unmatched
+from kangqiao.identity.standing import (
+    FROM_DOCUMENT,
+    Place,
+    followed,
+    place_of_identifier,
+    place_of_patient,
+    place_of_resident,
+    registered_link,
+    root_of,
+)
 from kangqiao.identity.statements import FOLLOW_PATIENTS_OF_ONE
 from kangqiao.infra.ids import uuid7
 from kangqiao.trust.actions import Action
@@ -117,7 +129,7 @@ def unlink_patient(*, link_id: UUID, reason: str, actor: Actor) -> Decision:
             raise NothingToUndo
         decision = _decide(Decision.Kind.UNLINK, link.resident_id, patient.id, reason.strip(), actor)
         _move(link, patient.id, decision)
-        Apart.objects.get_or_create(**_in_order(link.resident_id, patient.id), defaults={"decision_id": decision.id})
+        Apart.objects.create(**_in_order(link.resident_id, patient.id), decision_id=decision.id)
         _settle(link.resident_id, patient.id)
         _audit(
             actor, Action.PATIENT_UNLINK, link.resident_id, decision.id, {"link": str(link.id)}, patient_id=patient.id
@@ -126,38 +138,26 @@ def unlink_patient(*, link_id: UUID, reason: str, actor: Actor) -> Decision:
 
 
 def undo_decision(*, decision_id: UUID, reason: str, actor: Actor) -> Decision:
-    """Take a decision back: what it joined is parted, what it parted is joined, as it was before.
+    """Take a decision back: everything stands as if it had never been made (`standing`), later decisions included.
 
-    Patients that came later stay where they are, unless by a document that goes back. What only a comparison had
-    joined is kept apart from now on, or the next comparison would join it again. Raises `ReasonMissing`,
-    `AlreadyUndone`.
+    What only a comparison had joined is kept apart from now on, or the next comparison would join it again. Raises
+    `ReasonMissing`, `AlreadyUndone`.
     """
     _require(reason)
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(id=decision_id)
         if decision.undone_at is not None:
             raise AlreadyUndone
-        now_at = root_of(decision.resident_id)
-        moved = _patients_to_return(decision, now_at)
+        moved = _Moved.by(decision)
         decision.undone_at, decision.undone_by, decision.undone_reason = timezone.now(), actor.id, reason.strip()
         decision.save(update_fields=["undone_at", "undone_by", "undone_reason"])
-        Apart.objects.filter(decision_id=decision.id).delete()
-        if decision.kind in (Decision.Kind.MATCH, Decision.Kind.MERGE):
-            _part(decision, now_at)
-        for former in moved:
-            _return(former, decision)
-        _follow(now_at, decision.other_id)
+        now_at = root_of(decision.resident_id)
+        _put_back(moved, decision)
         if decision.kind == Decision.Kind.MATCH:
-            _keep_apart(now_at, decision.other_id, reason.strip(), actor)
+            _keep_apart(root_of(now_at), root_of(decision.other_id), reason.strip(), actor)
         _compare_again(now_at, decision.other_id)
         _audit(actor, Action.DECISION_UNDO, now_at, decision.id, {"other": str(decision.other_id)})
     return decision
-
-
-def root_of(resident_id: UUID) -> UUID:
-    """Return the resident that this one is now; itself unless it was merged."""
-    merged_into = Resident.objects.filter(id=resident_id).values_list("merged_into_id", flat=True).first()
-    return root_of(merged_into) if merged_into else resident_id
 
 
 # -- what the verbs are made of ---------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def _decide(kind: Decision.Kind, resident_id: UUID, other_id: UUID, reason: str,
 
 def _keep_apart(resident_id: UUID, other_id: UUID, reason: str, actor: Actor) -> Decision:
     decision = _decide(Decision.Kind.APART, resident_id, other_id, reason, actor)
-    Apart.objects.get_or_create(**_in_order(resident_id, other_id), defaults={"decision_id": decision.id})
+    Apart.objects.create(**_in_order(resident_id, other_id), decision_id=decision.id)
     waiting = Doubt.objects.filter(**_in_order(resident_id, other_id), state__in=WAITING)
     waiting.update(state=Doubt.State.APART, decided_by=actor.id, decided_at=timezone.now(), decision_id=decision.id)
     _audit(actor, Action.RESIDENT_APART, resident_id, decision.id, {"other": str(other_id)})
@@ -210,8 +210,9 @@ def _move(link: Link, resident_id: UUID, decision: Decision) -> None:
         actor_id=decision.actor_id,
         decision_id=decision.id,
     )
+    _restate(resident_id)
+    _restate(link.resident_id)
     _follow(link.resident_id, resident_id)
-    _merge_if_left(link.resident_id)
     _compare_again(link.resident_id, resident_id)
 
 
@@ -222,21 +223,22 @@ def _end(link: Link, reason: str, decision: Decision) -> None:
 
 
 def _revive(patient_id: UUID) -> None:
-    """Make the patient's own resident stand for itself again (or for the first time)."""
+    """Make sure that the patient's own resident exists; it is called what the patient is called."""
     patient = Patient.objects.get(id=patient_id)
     told = {"name": patient.name, "sex": patient.sex, "birth_date": patient.birth_date}
-    own, made = Resident.objects.get_or_create(id=patient_id, defaults=told | {"state": Resident.State.PENDING})
-    if not made and own.state == Resident.State.MERGED:
-        Resident.objects.filter(id=patient_id).update(**told, state=Resident.State.PENDING, merged_into=None)
+    Resident.objects.get_or_create(id=patient_id, defaults=told | {"state": Resident.State.PENDING})
 
 
-def _merge_if_left(resident_id: UUID) -> None:
-    """Mark a pending resident to whom nobody is linked any more as merged into whoever its patient is now."""
-    left = Resident.objects.select_for_update(no_key=True).get(id=resident_id)
-    if left.state == Resident.State.PENDING and not left.links.filter(undone_at=None).exists():
-        now_at = Link.objects.get(patient_id=resident_id, undone_at=None).resident_id
-        left.state, left.merged_into_id = Resident.State.MERGED, now_at
-        left.save(update_fields=["state", "merged_into"])
+def _restate(resident_id: UUID) -> None:
+    """Say what the resident is: confirmed with a number, pending with somebody linked, else merged into another."""
+    state, merged_into = Resident.State.MERGED, None
+    if ResidentIdentifier.objects.filter(resident_id=resident_id).exists():
+        state = Resident.State.CONFIRMED
+    elif Link.objects.filter(resident_id=resident_id, undone_at=None).exists():
+        state = Resident.State.PENDING
+    else:
+        merged_into = place_of_resident(resident_id)
+    Resident.objects.filter(id=resident_id).update(state=state, merged_into=merged_into)
 
 
 def _settle(resident_id: UUID, other_id: UUID) -> None:
@@ -260,69 +262,92 @@ def _compare_again(*residents: UUID) -> None:
     Unmatched.objects.bulk_create([Unmatched(patient_id=each) for each in patients], ignore_conflicts=True)
 
 
-def _patients_to_return(decision: Decision, now_at: UUID) -> list[Link]:
-    """Return the links that the decision ended, of patients that are still where it brought them, and lock these."""
-    ended = Link.objects.filter(ended_by=decision.id)
-    list(Patient.objects.select_for_update().filter(links__in=ended).order_by("institution_id", "local_number"))
-    list(Resident.objects.select_for_update(no_key=True).filter(id__in=[now_at, decision.other_id]).order_by("id"))
-    brought_to = decision.other_id if decision.kind == Decision.Kind.UNLINK else now_at
-    current = Link.objects.filter(undone_at=None, resident_id=root_of(brought_to))
-    return list(ended.filter(patient__in=current.values("patient_id")).order_by("id"))
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """What a decision moved, locked: patients, identifiers, and every resident that may be touched."""
+
+    patients: list[Patient]
+    identifiers: list[ResidentIdentifier]
+    residents: set[UUID]
+
+    @classmethod
+    def by(cls, decision: Decision) -> "_Moved":
+        """Lock in the order of registration: patients, identifiers, residents."""
+        numbers = ResidentIdentifier.objects.filter(id__in=decision.detail.get("identifiers", ()))
+        by_number = Link.objects.filter(
+            undone_at=None,
+            reason__in=FROM_DOCUMENT,
+            resident_id__in=numbers.values("resident_id"),
+        )
+        links = Link.objects.filter(Q(decision_id=decision.id) | Q(ended_by=decision.id) | Q(id__in=by_number))
+        patients = Patient.objects.filter(id__in=links.values("patient_id"))
+        locked = list(patients.select_for_update().order_by("institution_id", "local_number"))
+        identifiers = list(numbers.select_for_update().order_by("type", "number"))
+        touched = set(Link.objects.filter(patient__in=locked).values_list("resident_id", flat=True))
+        touched |= {decision.resident_id, decision.other_id, root_of(decision.resident_id), root_of(decision.other_id)}
+        touched |= {UUID(each) for each in decision.detail.get("merged", ())}
+        touched |= {each.resident_id for each in identifiers}
+        list(Resident.objects.select_for_update(no_key=True).filter(id__in=touched).order_by("id"))
+        return cls(locked, identifiers, touched)
 
 
-def _part(decision: Decision, now_at: UUID) -> None:
-    """Give the resident that was joined its state, its identifiers and those who had been merged into it back."""
-    other = decision.other_id
-    Resident.objects.filter(id=other).update(state=decision.detail["state"], merged_into=None)
-    Resident.objects.filter(id__in=decision.detail["merged"], merged_into_id=now_at).update(merged_into=other)
-    back = ResidentIdentifier.objects.filter(id__in=decision.detail["identifiers"], resident_id=now_at)
-    keys = [tuple(key) for key in back.values_list("type", "number")]
-    back.update(resident_id=other)
-    for kind, number in keys:
-        _bring_along(now_at, other, kind, number, decision)
-    if not ResidentIdentifier.objects.filter(resident_id=now_at).exists():
-        Resident.objects.filter(id=now_at, state=Resident.State.CONFIRMED).update(state=Resident.State.PENDING)
+def _put_back(moved: _Moved, decision: Decision) -> None:
+    """Let everybody whom the decision moved stand where the decisions that are left say."""
+    touched = set(moved.residents)
+    for identifier in moved.identifiers:
+        identifier.resident_id = place_of_identifier(identifier).resident_id
+        identifier.save(update_fields=["resident_id"])
+    for patient in moved.patients:
+        touched.add(_stand_again(patient, decision))
+    Apart.objects.filter(decision_id=decision.id).delete()
+    for resident_id in sorted(touched):
+        _restate(resident_id)
+    _keep_apart_again(touched)
+    _follow(*touched)
 
 
-def _bring_along(now_at: UUID, other: UUID, kind: str, number: str, decision: Decision) -> None:
-    """Patients who came later by a document that goes back go with it."""
-    by_document = Link.objects.filter(
-        resident_id=now_at,
-        undone_at=None,
-        reason__in=[Link.Reason.CITIZEN_ID, Link.Reason.DOCUMENT],
-        patient__key_type=kind,
-        patient__key_number=number,
-    )
-    for link in by_document:
-        _end(link, decision.undone_reason or "", decision)
-        _again(link, other)
-
-
-def _return(former: Link, decision: Decision) -> None:
-    """Link a patient again as it was linked before the decision."""
-    current = Link.objects.get(patient_id=former.patient_id, undone_at=None)
-    own = former.resident_id == former.patient_id
-    if own:
-        _revive(former.patient_id)
-    resident_id = former.resident_id if own else root_of(former.resident_id)
-    if current.resident_id == resident_id:
-        return
+def _stand_again(patient: Patient, decision: Decision) -> UUID:
+    """Link the patient as it stands now that the decision is taken back, and return the resident."""
+    current = Link.objects.get(patient=patient, undone_at=None)
+    place = place_of_patient(patient)
+    if place.resident_id == current.resident_id and current.decision_id != decision.id:
+        return place.resident_id
     _end(current, decision.undone_reason or "", decision)
-    _again(former, resident_id)
-    _merge_if_left(current.resident_id)
-
-
-def _again(former: Link, resident_id: UUID) -> None:
-    own = resident_id == former.patient_id
+    former = _former(patient, place)
+    own = place.resident_id == patient.id
+    if own:
+        _revive(patient.id)
     Link.objects.create(
-        patient_id=former.patient_id,
-        resident_id=resident_id,
-        reason=Link.Reason.OWN if own else former.reason,
+        patient=patient,
+        resident_id=place.resident_id,
+        reason=Link.Reason.OWN if own else _reason(place, former),
         score=former.score,
         actor_id=former.actor_id,
         batch_id=former.batch_id,
-        decision_id=former.decision_id,
+        decision_id=place.by.id if place.by else decision.id,
     )
+    return place.resident_id
+
+
+def _former(patient: Patient, place: Place) -> Link:
+    """Return the link that brought the patient there before: what it said is said again."""
+    by_decision = Link.objects.filter(patient=patient, decision_id=place.by.id) if place.by else Link.objects.none()
+    return by_decision.order_by("linked_at").last() or registered_link(patient.id)
+
+
+def _reason(place: Place, former: Link) -> str:
+    if place.by is None:
+        return former.reason
+    return Link.Reason.MATCHED if place.by.kind == Decision.Kind.MATCH else Link.Reason.MANUAL
+
+
+def _keep_apart_again(touched: set[UUID]) -> None:
+    """Let what is kept apart follow those who were touched: each pair as its decision named it, wherever it is now."""
+    for apart in Apart.objects.filter(Q(first_id__in=touched) | Q(second_id__in=touched)):
+        said = Decision.objects.get(id=apart.decision_id)
+        ends = (followed(each, said.decided_at).resident_id for each in (said.resident_id, said.other_id))
+        apart.first_id, apart.second_id = sorted(ends)
+        apart.save(update_fields=["first_id", "second_id"])
 
 
 def _audit(

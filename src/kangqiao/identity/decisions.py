@@ -83,7 +83,10 @@ class Decision(models.Model):
 
 
 class Apart(models.Model):
-    """Two residents that are different people, for ever: nothing joins them until that is taken back."""
+    """Two residents that are different people, for ever: nothing joins them until that is taken back.
+
+    One row per decision that says so; it follows both to whoever they are joined to.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     first_id = models.UUIDField("居民")
@@ -94,11 +97,11 @@ class Apart(models.Model):
         verbose_name = "不是同一人"
         constraints = [
             models.CheckConstraint(name="apart_in_order", condition=Q(first_id__lt=F("second_id"))),
-            models.UniqueConstraint(fields=["first_id", "second_id"], name="apart_said_once"),
+            models.UniqueConstraint(fields=["decision_id"], name="apart_said_once"),
         ]
         indexes = [
+            models.Index(fields=["first_id"], name="apart_by_first"),
             models.Index(fields=["second_id"], name="apart_by_second"),
-            models.Index(fields=["decision_id"], name="apart_by_decision"),
         ]
 
     def __str__(self) -> str:

@@ -240,15 +240,17 @@ WITH target AS (
 ), undone AS (
     UPDATE identity_link link
        SET undone_at = statement_timestamp(), undone_by = %(actor_id)s,
-           undone_reason = CASE WHEN link.reason = 'own' THEN '补登证件'
-                                WHEN target.keyed THEN '证件更正' ELSE '证件撤销' END
+           undone_reason = CASE WHEN NOT target.keyed THEN '证件撤销'
+                                WHEN link.reason = 'own' THEN '补登证件' ELSE '证件更正' END
       FROM target
      WHERE link.patient_id = target.patient_id AND link.undone_at IS NULL
-       AND link.resident_id <> target.resident_id
+       AND (link.resident_id <> target.resident_id OR link.decision_id IS NOT NULL)
     RETURNING link.resident_id, link.patient_id
 )
 INSERT INTO identity_left SELECT resident_id, patient_id FROM undone
 """
+"""A link that a decision made gives way to the registration's own even where both lead to the same resident: taking the
+decision back later must not part what the registration says."""
 
 INSERT_LINKS: Final = f"""
 INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
