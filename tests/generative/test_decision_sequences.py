@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from identity_invariants import broken_invariants
 from kangqiao.identity import errors
 from kangqiao.identity.absorbing import Absorption, Evidence, absorb
-from kangqiao.identity.deciding import keep_apart, link_patient, merge_residents, undo_decision, unlink_patient
+from kangqiao.identity.deciding import (
+    confirm_link,
+    keep_apart,
+    link_patient,
+    merge_residents,
+    undo_decision,
+    unlink_patient,
+)
 from kangqiao.identity.models import Decision, Link, Patient, Resident, ResidentIdentifier
 from kangqiao.identity.services import Registration, Source, register_patients
 from kangqiao.infra.ids import uuid7
@@ -35,7 +42,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("register"), st.integers(1, 2), st.sampled_from("abc"), PLACES, PLACES),
         st.tuples(st.sampled_from(["merge", "match", "apart", "link"]), PLACES, PLACES),
-        st.tuples(st.sampled_from(["unlink", "undo", "undo"]), PLACES),
+        st.tuples(st.sampled_from(["unlink", "confirm", "undo", "undo"]), PLACES),
     ),
     min_size=4,
     max_size=18,
@@ -124,7 +131,7 @@ def merge(told: Told, one: int, other: int) -> None:
     pair = standing_pair(one, other)
     try:
         decision = merge_residents(
-            resident_id=pair[0], other_id=pair[1], reason="同一人", actor=STEWARD, approved_by=uuid4()
+            resident_id=pair[0], other_id=pair[1], reason="同一人", actor=STEWARD, proposed_by=uuid4()
         )
     except (errors.KeptApart, errors.AlreadyLinked):
         assert pair[0] == pair[1] or frozenset(pair) in told.again().kept_apart
@@ -177,6 +184,14 @@ def unlink(told: Told, which: int) -> None:
     told.happened.append(("unlink", decision.id, patient, current.resident_id))
 
 
+def confirm(told: Told, which: int) -> None:
+    patient = some_patient(which)
+    current = Link.objects.get(patient_id=patient, undone_at=None)
+    if current.resident_id != patient:
+        decision = confirm_link(link_id=current.id, reason="本人到场", actor=STEWARD)
+        told.happened.append(("link", decision.id, patient, current.resident_id))
+
+
 def undo(told: Told, which: int) -> None:
     standing = Decision.objects.filter(undone_at=None).order_by("id")
     if not standing:
@@ -189,7 +204,7 @@ def undo(told: Told, which: int) -> None:
         told.happened.append(("apart", kept_apart.id, kept_apart.resident_id, kept_apart.other_id))
 
 
-STEP = {each.__name__: each for each in (register, merge, match, apart, link, unlink, undo)}
+STEP = {each.__name__: each for each in (register, merge, match, apart, link, unlink, confirm, undo)}
 
 
 def standing_pair(one: int, other: int) -> tuple[UUID, UUID]:

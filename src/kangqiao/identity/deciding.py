@@ -5,7 +5,6 @@ and those that taking it back makes, too. Those without one were made by registr
 """
 
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 from kangqiao.identity.absorbing import Absorption, absorb
 from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.doubt_rules import WAITING
 from kangqiao.identity.errors import (
     AlreadyLinked,
     AlreadyUndone,
@@ -41,16 +41,14 @@ from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import record_act
 
-WAITING: Final = (Doubt.State.OPEN, Doubt.State.PROPOSED)
-
 
 def merge_residents(
-    *, resident_id: UUID, other_id: UUID, reason: str, actor: Actor, approved_by: UUID | None = None
+    *, resident_id: UUID, other_id: UUID, reason: str, actor: Actor, proposed_by: UUID | None = None
 ) -> Decision:
     """Take two residents for one person. Who has a document stays, else the first one named.
 
     Raises `ReasonMissing`, `ResidentMerged`, `KeptApart`, and `SecondPersonNeeded` for two citizen numbers unless
-    somebody other than the actor has approved.
+    the actor approves what somebody else has proposed.
     """
     _require(reason)
     with transaction.atomic():
@@ -58,12 +56,11 @@ def merge_residents(
         kept, absorbed = locked[resident_id], locked[other_id]
         if kept.state == Resident.State.PENDING and absorbed.state == Resident.State.CONFIRMED:
             kept, absorbed = absorbed, kept
-        if needs_second_person(kept.id, absorbed.id) and approved_by in (None, actor.id):
+        if needs_second_person(kept.id, absorbed.id) and proposed_by in (None, actor.id):
             raise SecondPersonNeeded
         decision_id = uuid7()
-        absorption = Absorption(
-            decision_id, kept.id, absorbed.id, Decision.Kind.MERGE, reason.strip(), actor.id, approved_by
-        )
+        by = (proposed_by, actor.id) if proposed_by else (actor.id, None)
+        absorption = Absorption(decision_id, kept.id, absorbed.id, Decision.Kind.MERGE, reason.strip(), *by)
         if not absorb(connection.connection, [absorption]):
             raise KeptApart
         _audit(actor, Action.RESIDENT_MERGE, kept.id, decision_id, {"merged": str(absorbed.id)})
@@ -107,10 +104,25 @@ def link_patient(*, patient_id: UUID, resident_id: UUID, reason: str, actor: Act
             raise KeptApart
         decision = _decide(Decision.Kind.LINK, resident_id, current.resident_id, reason.strip(), actor)
         _move(current, resident_id, decision)
-        _settle(current.resident_id, patient.id)
+        _settle(current.resident_id, patient.id, decision)
         _audit(
             actor, Action.PATIENT_LINK, resident_id, decision.id, {"instead_of": str(current.id)}, patient_id=patient_id
         )
+    return decision
+
+
+def confirm_link(*, link_id: UUID, reason: str, actor: Actor) -> Decision:
+    """Say that a link that a registration or a comparison made is right: from now on it stands by hand.
+
+    Raises `ReasonMissing`, `LinkUndone`, `NothingToUndo`.
+    """
+    _require(reason)
+    with transaction.atomic():
+        link = _locked_link(link_id)
+        decision = _decide(Decision.Kind.LINK, link.resident_id, link.resident_id, reason.strip(), actor)
+        _move(link, link.resident_id, decision)
+        _settle(link.resident_id, link.patient_id, decision)
+        _audit(actor, Action.PATIENT_LINK, link.resident_id, decision.id, {}, patient_id=link.patient_id)
     return decision
 
 
@@ -121,19 +133,13 @@ def unlink_patient(*, link_id: UUID, reason: str, actor: Actor) -> Decision:
     """
     _require(reason)
     with transaction.atomic():
-        patient = Patient.objects.select_for_update().get(links=link_id)
-        link = Link.objects.get(id=link_id)
-        if link.undone_at is not None:
-            raise LinkUndone
-        if link.resident_id == patient.id:
-            raise NothingToUndo
-        decision = _decide(Decision.Kind.UNLINK, link.resident_id, patient.id, reason.strip(), actor)
-        _move(link, patient.id, decision)
-        Apart.objects.create(**_in_order(link.resident_id, patient.id), decision_id=decision.id)
-        _settle(link.resident_id, patient.id)
-        _audit(
-            actor, Action.PATIENT_UNLINK, link.resident_id, decision.id, {"link": str(link.id)}, patient_id=patient.id
-        )
+        link = _locked_link(link_id)
+        own = link.patient_id
+        decision = _decide(Decision.Kind.UNLINK, link.resident_id, own, reason.strip(), actor)
+        _move(link, own, decision)
+        Apart.objects.create(**_in_order(link.resident_id, own), decision_id=decision.id)
+        _settle(link.resident_id, own, decision)
+        _audit(actor, Action.PATIENT_UNLINK, link.resident_id, decision.id, {"link": str(link.id)}, patient_id=own)
     return decision
 
 
@@ -166,6 +172,17 @@ def undo_decision(*, decision_id: UUID, reason: str, actor: Actor) -> Decision:
 def _require(reason: str) -> None:
     if not reason.strip():
         raise ReasonMissing
+
+
+def _locked_link(link_id: UUID) -> Link:
+    """Lock the patient, so that the link stays current, and return the link to somebody else than itself."""
+    patient = Patient.objects.select_for_update().get(links=link_id)
+    link = Link.objects.get(id=link_id)
+    if link.undone_at is not None:
+        raise LinkUndone
+    if link.resident_id == patient.id:
+        raise NothingToUndo
+    return link
 
 
 def _locked(resident_id: UUID, other_id: UUID) -> dict[UUID, Resident]:
@@ -241,12 +258,12 @@ def _restate(resident_id: UUID) -> None:
     Resident.objects.filter(id=resident_id).update(state=state, merged_into=merged_into)
 
 
-def _settle(resident_id: UUID, other_id: UUID) -> None:
+def _settle(resident_id: UUID, other_id: UUID, decision: Decision) -> None:
     """Doubts about a link that was just decided by hand are no doubts any more."""
     pairs = [_in_order(resident_id, other_id), {"first_id": resident_id, "second_id": resident_id}]
     for pair in pairs:
         Doubt.objects.filter(**pair, patient_id=other_id, state__in=WAITING).update(
-            state=Doubt.State.SETTLED, decided_at=timezone.now()
+            state=Doubt.State.SETTLED, decided_at=timezone.now(), decision_id=decision.id
         )
 
 

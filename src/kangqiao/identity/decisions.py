@@ -124,7 +124,7 @@ class Doubt(models.Model):
         SIMILAR = "similar", "疑似同一人"
 
     class State(models.TextChoices):
-        """Where it stands (`rules.AFTER_DOUBT`)."""
+        """Where it stands (`doubt_rules.AFTER_DOUBT`)."""
 
         OPEN = "open", "待处理"
         PROPOSED = "proposed", "待复核"
@@ -149,6 +149,7 @@ class Doubt(models.Model):
     decided_by = models.UUIDField("认定人", null=True)
     decided_at = models.DateTimeField("认定时间", null=True)
     decision_id = models.UUIDField("认定", null=True)
+    postponed_at = models.DateTimeField("推后时间", null=True)
     note = models.TextField("说明", null=True)
 
     class Meta:
@@ -164,6 +165,10 @@ class Doubt(models.Model):
             ),
             models.CheckConstraint(
                 name="doubt_proposed_by_somebody", condition=~Q(state="proposed") | Q(proposed_by__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="doubt_confirmed_by_another",
+                condition=~Q(state="same") | Q(proposed_by=None) | ~Q(proposed_by=F("decided_by")),
             ),
             models.UniqueConstraint(
                 fields=["first_id", "second_id", "patient_id"],

@@ -59,3 +59,10 @@ class AlreadyUndone(IdentityError):
 
     def __init__(self) -> None:
         super().__init__("这次认定已被撤销，请刷新页面查看最新情况。")
+
+
+class DoubtMoved(IdentityError):
+    """Somebody has answered the doubt already, or it does not exist any more."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"这项疑问刚刚有了变化，现在是“{state}”，请刷新页面查看最新情况。")
