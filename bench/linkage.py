@@ -28,7 +28,7 @@ from rich.table import Table
 
 from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.simulation.identities.generating import generate_identities
-from kangqiao.simulation.identities.kinds import KINDS, marked
+from kangqiao.simulation.identities.scoring import score, scores_by_kind
 
 TODAY = date(2026, 10, 31)
 SHAPES = {"A": (1_000_000, 1.25), "C": (226_000, 4.4)}
@@ -60,7 +60,8 @@ def _report(title: str, folder: Path, engines: list[str]) -> None:
         told = json.loads((folder / f"{engine}.json").read_text())
         for place, (name, review) in enumerate(told["results"].items()):
             found = pq.read_table(folder / f"{engine}-{place}.parquet")["person"].to_numpy()
-            scores = [f"{score:.5f}" for score in _scores(person, found)]
+            known = score(person, found)
+            scores = [f"{share:.5f}" for share in (known.precision, known.recall, known.f1)]
             cost = (f"{told['seconds']:.1f}", f"{told['megabytes']:.0f}") if place == 0 else ("", "")
             table.add_row(
                 f"{engine}: {name}", *scores, "–" if review is None else f"{100 * review / len(person):.2f}", *cost
@@ -69,33 +70,13 @@ def _report(title: str, folder: Path, engines: list[str]) -> None:
     console.print(_by_kind(person, kinds, pq.read_table(folder / "ours-0.parquet")["person"].to_numpy()))
 
 
-def _pairs(group: np.ndarray) -> float:
-    size = np.unique(group, return_counts=True)[1].astype(np.float64)
-    return float((size * (size - 1) / 2).sum())
-
-
-def _scores(person: np.ndarray, found: np.ndarray) -> tuple[float, float, float]:
-    both = _pairs(person * 100_000_000 + found)
-    precision, recall = both / _pairs(found), both / _pairs(person)
-    return precision, recall, 2 * precision * recall / (precision + recall)
-
-
 def _by_kind(person: np.ndarray, kinds: np.ndarray, found: np.ndarray) -> Table:
     """Per kind of mess: of its registrations' pairs with others of the same person (or group), how many are right."""
     table = Table("kind of mess", "registrations", "precision", "recall")
-    both, true, grouped = (_others(group) for group in (person * 100_000_000 + found, person, found))
-    for kind in KINDS:
-        rows = marked(kinds, kind)
-        if rows.any() and grouped[rows].any() and true[rows].any():
-            right = both[rows].sum()
-            shown = (f"{right / total[rows].sum():.4f}" for total in (grouped, true))
-            table.add_row(kind, f"{rows.sum():,}", *shown)
+    for kind, known in scores_by_kind(person, found, kinds).items():
+        if known.joined and known.true:
+            table.add_row(kind, f"{known.registrations:,}", f"{known.precision:.4f}", f"{known.recall:.4f}")
     return table
-
-
-def _others(group: np.ndarray) -> np.ndarray:
-    place, size = np.unique(group, return_inverse=True, return_counts=True)[1:]
-    return size[place] - 1
 
 
 def _run(engine: str, folder: Path) -> None:

@@ -25,17 +25,6 @@ CITY, LOAD = "--city", "--load"
 console = Console(width=140)
 
 RULE_OF = {
-    "missing-id": "document_number:no-document",
-    "transposed-id": "document_number:unusable",
-    "wrong-check-digit": "document_number:unusable",
-    "fifteen-digit-id": "document_number:irregular",
-    "full-width-id": "document_number:irregular",
-    "look-alike-id": "document_number:irregular",
-    "spaced-id": "document_number:irregular",
-    "mothers-id": "document_number:other-birth-date",
-    "newborn-name": "name:placeholder",
-    "name-variant": "name:outvoted",
-    "missing-dot": "name:outvoted",
     "swapped-rh": "rh:outvoted",
     "born-after-visit": "registered_at:not-before",
     "discharge-before-admission": "discharged:not-before",
@@ -50,6 +39,35 @@ RULE_OF = {
     "duplicate-row": "source_key:repeated",
 }
 """Which rule must find a kind of defect, whatever the column."""
+
+RULE_OF_IDENTITY = {
+    "no-id": "document_number:no-document",
+    "junk-id": "document_number:unusable",
+    "id-digit-swap": "document_number:unusable",
+    "id-digit-wrong": "document_number:unusable",
+    "fifteen-digit": "document_number:irregular",
+    "untidy-id": "document_number:irregular",
+    "borrowed-id": "document_number:other-birth-date",
+    "newborn-mothers-id": "document_number:other-birth-date",
+    "lunar-birthday": "document_number:other-birth-date",
+    "estimated-birthday": "document_number:other-birth-date",
+    "birth-date-wrong": "document_number:other-birth-date",
+    "sex-wrong": "document_number:other-sex",
+    "newborn-name": "name:placeholder",
+    "homophone": "name:outvoted",
+    "similar-glyph": "name:outvoted",
+    "rare-character": "name:outvoted",
+    "name-dot": "name:outvoted",
+    "name-order": "name:outvoted",
+    "changed-name": "name:outvoted",
+    "no-phone": "phone:expected",
+}
+"""Which rule must find what is unusual in a registration; the others are no fault of the row."""
+
+BY_THE_NUMBER = ("lunar-birthday", "estimated-birthday", "birth-date-wrong", "sex-wrong")
+NOT_BY_A_NUMBER = ("no-id", "junk-id", "id-digit-swap", "id-digit-wrong", "passport-only", "residence-card")
+NOT_BY_A_NUMBER += ("travel-permit", "birth-certificate")
+"""Kinds found only beside a number that tells birth date and sex, and kinds of rows without such a number."""
 
 RULE_OF_COLUMN = {
     "missing-required": "{column}:required",
@@ -69,9 +87,6 @@ TWIN = """, (SELECT min(other.source_key) FROM TABLE AS other WHERE other.instit
 
 NO_DEFECT = ("corrected-row", "voided-row")
 """Planted for versions; the row as it stands is right, or gone."""
-
-SETTLED_BY_OTHERS = {"name-variant", "missing-dot", "swapped-rh"}
-"""Found only where enough others registered the same resident: the row itself does not show them."""
 
 
 def main() -> None:
@@ -174,16 +189,10 @@ def _score(folder: Path) -> None:
 
 
 def _consequences(truth: Path) -> set[tuple[str, str, str]]:
-    """Return (data set, institution code, source key) of rows that rightly fail without a defect of their own.
-
-    They suffer from another row's defect, or register somebody who has no document.
-    """
+    """Return (data set, institution code, source key) of rows that rightly fail because of another row's defect."""
     return set(
         duckdb.execute(
-            f"""SELECT data_set, institution_code, source_key FROM read_parquet('{truth}/consequences/*.parquet')
-                UNION SELECT 'patient-registration', institution_code, 'P' || patient_number
-                FROM read_parquet('{truth}/patients/*.parquet') JOIN read_parquet('{truth}/residents/*.parquet')
-                    USING (resident) WHERE id_number IS NULL AND passport IS NULL"""
+            f"SELECT data_set, institution_code, source_key FROM read_parquet('{truth}/consequences/*.parquet')"
         ).fetchall()
     )
 
@@ -197,7 +206,21 @@ def _planted(truth: Path) -> dict[tuple[str, str], set[tuple[str, str]]]:
     planted: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for data_set, kind, column, institution, key in rows:
         planted[data_set, f"{kind}.{column}"].add((institution, key))
+    patients = duckdb.execute(
+        f"SELECT institution_code, 'P' || patient_number, kinds FROM read_parquet('{truth}/patients/*.parquet')"
+    ).fetchall()
+    for institution, key, kinds in patients:
+        for kind in _kinds_that_show(kinds):
+            planted["patient-registration", f"{kind}."].add((institution, key))
     return planted
+
+
+def _kinds_that_show(kinds: int) -> set[str]:
+    """Return what a rule can find of all that is unusual in a registration."""
+    from kangqiao.simulation.identities.kinds import words
+
+    known = set(words(kinds))
+    return known & set(RULE_OF_IDENTITY) - (set(BY_THE_NUMBER) if known & set(NOT_BY_A_NUMBER) else set())
 
 
 def _found(lake: Path, planted: dict) -> tuple[dict[tuple[str, str], set[tuple[str, str]]], dict[str, int]]:
@@ -248,7 +271,7 @@ def _rules_for(data_set: str, kind: str, column: str) -> list[str]:
         return ["total:sum-differs" if data_set == "charge" else f"{column}:adds-up"]
     if kind == "wrong-unit" and data_set == "lab-result":
         return [f"{column}:not-alive"]
-    return [RULE_OF.get(kind) or RULE_OF_COLUMN[kind].format(column=column)]
+    return [RULE_OF.get(kind) or RULE_OF_IDENTITY.get(kind) or RULE_OF_COLUMN[kind].format(column=column)]
 
 
 def _print_scores(planted: dict, consequences: set, found: dict, rows: dict[str, int]) -> None:

@@ -26,17 +26,6 @@ from kangqiao.standards.validation import check_row
 
 RECEIVED = dt.datetime(2026, 11, 15, tzinfo=dt.UTC)
 ACCEPTED_ANYWAY = {
-    "missing-id",
-    "transposed-id",
-    "wrong-check-digit",
-    "fifteen-digit-id",
-    "full-width-id",
-    "look-alike-id",
-    "spaced-id",
-    "mothers-id",
-    "newborn-name",
-    "name-variant",
-    "missing-dot",
     "swapped-rh",
     "missing-parent",
     "wrong-unit",

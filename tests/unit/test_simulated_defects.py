@@ -14,6 +14,7 @@ from kangqiao.formats import archives, tabular
 from kangqiao.intake import manifest as manifests
 from kangqiao.simulation.city import CityManifest, generate_city
 from kangqiao.simulation.consequences import REFUSED
+from kangqiao.simulation.identities.kinds import bit
 from kangqiao.standards import value_sets
 from kangqiao.standards.data_set import data_sets
 
@@ -63,7 +64,7 @@ IMPOSSIBLE = """
 @pytest.fixture(scope="module")
 def city(tmp_path_factory) -> Iterator[CityManifest]:
     folder = tmp_path_factory.mktemp("defects") / "lincang"
-    yield generate_city(folder=folder, residents=20_000, years=1, seed=11, institutions=30, processes=1)
+    yield generate_city(folder=folder, residents=20_000, years=1, seed=12, institutions=30, processes=1)
     shutil.rmtree(folder)
 
 
@@ -149,7 +150,6 @@ def test_every_kind_for_rules_over_stored_data_is_planted(stored):
         "double-entry lab-result",
         "double-entry vaccination",
         "empty-field outpatient-encounter",
-        "empty-field patient-registration",
     ]
     assert [kind for kind in wanted if counts.get(kind, 0) < 3] == []
 
@@ -270,6 +270,58 @@ def test_empty_fields_are_frequent_at_careless_institutions_only(stored):
     ]
     assert shares[0] > 0.15
     assert shares[2] < 0.05
+
+
+SEEN = {
+    "no-id": "document_number IS NULL",
+    "newborn-name": "regexp_matches(name, '之[长次]?[子女]$')",
+    "no-phone": "phone IS NULL",
+    "fifteen-digit": "coalesce(document_type = '01' AND length(document_number) = 15, FALSE)",
+}
+"""What shows in a registration → how."""
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_what_is_unusual_in_a_registration_is_noted_of_the_patient(stored, kind):
+    rows = stored.execute(f"""
+        SELECT {SEEN[kind]} AS seen, kinds & {bit(kind)} <> 0 AS noted, count(*)
+        FROM "patient-registration" JOIN patients USING (institution_code, patient_number) GROUP BY ALL""").fetchall()
+    assert {(seen, noted) for seen, noted, _ in rows} == {(True, True), (False, False)}
+    assert min(count for *_, count in rows) > 20
+
+
+def test_some_newborns_are_named_later_under_the_same_number(stored):
+    named = stored.execute(f"""
+        SELECT former.name, present.name, present.document_number = residents.id_number, present.name = residents.name
+        FROM patients JOIN residents USING (resident)
+        JOIN "patient-registration" AS present USING (institution_code, patient_number)
+        JOIN "all patient-registration" AS former USING (institution_code, patient_number)
+        WHERE former.revised_at < present.revised_at
+            AND kinds_at_first & {bit("newborn-name")} <> 0 AND kinds & {bit("newborn-name")} = 0""").fetchall()
+    assert len(named) > 3
+    assert all("之" in former and "之" not in present for former, present, *_ in named)
+    assert all(number and name for *_, number, name in named)
+
+
+def test_children_say_who_their_mothers_are(stored):
+    told = stored.execute("""
+        SELECT mother.name = mother_name, mother.id_number = mother_document
+        FROM "patient-registration" JOIN patients USING (institution_code, patient_number)
+        JOIN residents USING (resident) JOIN residents AS mother ON mother.resident = residents.mother
+        WHERE mother_name IS NOT NULL""").fetchall()
+    assert len(told) > 100
+    assert sum(name for name, _ in told) > 0.95 * len(told)
+    assert all(number for _, number in told if number is not None)
+
+
+def test_one_person_has_one_health_card_and_one_archive_number(stored):
+    for column in ("health_card", "archive_number"):
+        shown = stored.execute(f"""
+            SELECT count({column}), count(*), max(numbers) FROM (
+                SELECT {column}, count(DISTINCT {column}) OVER (PARTITION BY resident) AS numbers
+                FROM "patient-registration" JOIN patients USING (institution_code, patient_number))""").fetchall()
+        assert shown[0][2] == 1
+        assert 0.05 < shown[0][0] / shown[0][1] < 0.5
 
 
 def test_there_are_two_spells_of_each_kind_at_different_institutions(stored):

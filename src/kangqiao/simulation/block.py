@@ -28,6 +28,7 @@ from kangqiao.simulation.family_doctors import family_doctors
 from kangqiao.simulation.family_planning import family_planning
 from kangqiao.simulation.follow_ups import diabetes_follow_ups, hypertension_follow_ups
 from kangqiao.simulation.households import homes_of, households
+from kangqiao.simulation.identities.lives import lives_of
 from kangqiao.simulation.illness import Health, examine, live
 from kangqiao.simulation.imaging import examinations
 from kangqiao.simulation.immunization import vaccinations
@@ -43,7 +44,7 @@ from kangqiao.simulation.perioperative import anaesthesias, pathology_reports, t
 from kangqiao.simulation.pharmacy import prescriptions
 from kangqiao.simulation.places import Places, Township
 from kangqiao.simulation.population_events import population_events
-from kangqiao.simulation.registration import Patients, allergies, patients, registrations
+from kangqiao.simulation.registration import Patients, Registered, allergies, patients, registrations
 from kangqiao.simulation.reporting import birth_certificates, death_certificates, infectious_diseases, vaccine_reactions
 from kangqiao.simulation.settlements import settlements
 from kangqiao.simulation.sheets import Sheet, stack
@@ -171,7 +172,7 @@ class Block:
 
     people: People
     health: Health
-    patients: Patients
+    registered: Registered
     planted: list[Planted]
     consequences: list[Consequence]
     activity: Activity
@@ -181,6 +182,9 @@ def live_through(city: City, township: Township, number: int, people: People) ->
     """Return everything written down about a block of a township's people, with defects and the truth."""
     random = stream(city.seed, "block", township.number, number)
     border = city.places.counties["border"][township.county] == "1"
+    clerks = stream(city.seed, "clerks", township.number, number)
+    papers = lives_of(people, places=city.places, township=township, calendar=city.calendar, random=clerks)
+    people = papers.people
     health = examine(random, people, city.calendar)
     catchment = city.institutions.catchment(township)
     visits = visit(
@@ -192,14 +196,17 @@ def live_through(city: City, township: Township, number: int, people: People) ->
         calendar=city.calendar,
     )
     visits = without_hidden_visits(visits, city.spells)
-    life = Life(city.places, township, city.calendar, city.institutions, people, health, visits, random)
-    care, known, done = _written(life, catchment, city.spells)
+    life = Life(city.places, township, city.calendar, city.institutions, papers, health, visits, random)
+    known, care, done = _written(life, catchment, city.spells)
+    registered = registrations(replace(life, random=clerks), known)
+    care.insert(0, registered.sheet)
     if number == 0:
         care += outreach(life.apart(), catchment)
     lots = stream(city.seed, "defects", township.number, number)
     care, settled = settle_visits(in_time(city, care), lots, city.rates)
+    settled[registered.sheet.data_set] = Settled(registered.spoilt)
     planted = with_defects(city, care, lots, settled)
-    return Block(people, health, known, planted, consequences(planted), done)
+    return Block(people, health, registered, planted, consequences(planted), done)
 
 
 def with_defects(
@@ -211,8 +218,8 @@ def with_defects(
     ]
 
 
-def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tuple[list[Sheet], Patients, Activity]:
-    """Return every sheet, patients' registrations first; and what institutions did for these people."""
+def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tuple[Patients, list[Sheet], Activity]:
+    """Return who was a patient where, every sheet but their registrations, and what institutions did for them."""
     impersonal, population = _population(life, catchment)
     drugs, laboratory, images = prescriptions(life), reports(life), examinations(life)
     ordered, operated = orders(life), operations(life)
@@ -278,8 +285,8 @@ def _written(life: Life, catchment: np.ndarray, spells: tuple[Spell, ...]) -> tu
         ),
         reactions(life.apart(), handed_out),
     ]
-    written = [registrations(life, known), *clinical, *public, *impersonal, *population, *beside]
-    return written, known, activity(life, lines, operated[0][0])
+    written = [*clinical, *public, *impersonal, *population, *beside]
+    return known, written, activity(life, lines, operated[0][0])
 
 
 def _population(life: Life, catchment: np.ndarray) -> tuple[list[Sheet], list[Sheet]]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.draws import mixed
 from kangqiao.simulation.facts import facts
+from kangqiao.simulation.identities.lives import Lives
 from kangqiao.simulation.illness import Health
 from kangqiao.simulation.institutions import Institutions
 from kangqiao.simulation.people import People
@@ -26,16 +27,20 @@ SENT_AFTER = 4 * HOUR
 
 @dataclass(frozen=True)
 class Life:
-    """People, their health and their visits, with the city around them."""
+    """People, their papers, their health and their visits, with the city around them."""
 
     places: Places
     township: Township
     calendar: Calendar
     institutions: Institutions
-    people: People
+    papers: Lives
     health: Health
     visits: Visits
     random: np.random.Generator
+
+    @property
+    def people(self) -> People:
+        return self.papers.people
 
     def age_at(self, person: np.ndarray, moment: np.ndarray) -> np.ndarray:
         """Return the ages in years of people (positions) at moments."""

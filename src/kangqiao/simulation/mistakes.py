@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kangqiao.simulation.facts import facts
-from kangqiao.simulation.sheets import Keys, Pick, Sheet, fixed_text, text_of
+from kangqiao.simulation.sheets import Keys, Pick, Sheet, text_of
 
 DAY = 86_400
 Change = Callable[[Sheet, np.ndarray, str], tuple[Sheet, np.ndarray]]
@@ -52,122 +51,6 @@ def _missing(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.nda
     if isinstance(old, np.ndarray):
         return with_values(sheet, rows, column, np.datetime64("NaT") if old.dtype.kind == "M" else np.nan), rows
     return with_values(sheet, rows, column, pa.nulls(len(rows), pa.string())), rows
-
-
-def _missing_id(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-    rows = rows[np.asarray(pc.is_valid(sheet.columns[column]))[rows]]
-    sheet = with_values(sheet, rows, "document_type", word(len(rows), None))
-    return _missing(sheet, rows, column)
-
-
-def _on_id(
-    change: Callable[[np.ndarray], np.ndarray],
-) -> Callable[[Sheet, np.ndarray, str], tuple[Sheet, np.ndarray]]:
-    """Make a change of 18 cells per number into a change of the sheet; numbers of other lengths are left alone."""
-
-    def changed(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-        numbers = sheet.columns[column]
-        rows = rows[np.asarray(pc.fill_null(pc.equal(pc.utf8_length(numbers), 18), False))[rows]]
-        if not len(rows):
-            return sheet, rows
-        cells = _cells(numbers.take(pa.array(rows)))
-        return with_values(sheet, rows, column, fixed_text(change(cells))), rows
-
-    return changed
-
-
-def _cells(numbers: pa.Array) -> np.ndarray:
-    dense = pa.concat_arrays([numbers])
-    start = np.frombuffer(dense.buffers()[1], dtype=np.int32)[dense.offset]
-    return np.frombuffer(dense.buffers()[2], dtype=np.uint8)[start : start + 18 * len(dense)].reshape(-1, 18).copy()
-
-
-def _transposed(cells: np.ndarray) -> np.ndarray:
-    """Swap the first two unlike neighbours from the eleventh digit on (month, day, sequence)."""
-    unlike = cells[:, 10:16] != cells[:, 11:17]
-    place = 10 + unlike.argmax(axis=1)
-    rows = np.arange(len(cells))
-    cells[rows, place], cells[rows, place + 1] = cells[rows, place + 1], cells[rows, place].copy()
-    return cells
-
-
-def _wrong_check(cells: np.ndarray) -> np.ndarray:
-    last = cells[:, 17]
-    cells[:, 17] = np.where(last == ord("X"), ord("0"), ord("0") + (last - ord("0") + 1) % 10)
-    return cells
-
-
-def _fifteen(cells: np.ndarray) -> np.ndarray:
-    return np.delete(cells, [6, 7, 17], axis=1)
-
-
-def _full_width(cells: np.ndarray) -> np.ndarray:
-    """Write ０–９ and Ｘ: the three UTF-8 bytes EF BC (byte + 0x60)."""
-    wide = np.empty((len(cells), 18, 3), dtype=np.uint8)
-    wide[:, :, 0], wide[:, :, 1], wide[:, :, 2] = 0xEF, 0xBC, cells + 0x60
-    return wide.reshape(len(cells), 54)
-
-
-def _look_alike(cells: np.ndarray) -> np.ndarray:
-    zero = (cells == ord("0")).argmax(axis=1)
-    cells[np.arange(len(cells)), zero] = ord("O")
-    return cells
-
-
-def _spaced(cells: np.ndarray) -> np.ndarray:
-    return np.insert(cells, [6, 14], ord(" "), axis=1)
-
-
-def _old_enough(
-    change: Callable[[Sheet, np.ndarray, str], tuple[Sheet, np.ndarray]],
-) -> Callable[[Sheet, np.ndarray, str], tuple[Sheet, np.ndarray]]:
-    """Fifteen digits were given to people born before 1999 only, and say nothing of the century."""
-
-    def changed(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-        born = sheet.columns["birth_date"][rows]
-        return change(sheet, rows[(born < np.datetime64("1999-01-01")) & (born >= np.datetime64("1900-01-01"))], column)
-
-    return changed
-
-
-def _mothers_id(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-    """A small child is registered under the mother's number."""
-    mother = sheet.columns["_mother_id"]
-    age = (sheet.columns["registered_at"].astype("datetime64[D]") - sheet.columns["birth_date"]).astype(np.int64)
-    rows = rows[np.asarray(pc.is_valid(mother))[rows] & (age[rows] < 6 * 365)]
-    sheet = with_values(sheet, rows, "document_type", word(len(rows), "01"))
-    return with_values(sheet, rows, column, mother.take(pa.array(rows))), rows
-
-
-def _newborn_name(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-    """A newborn without a name yet is registered as the mother's son or daughter, without a number."""
-    age = (sheet.columns["registered_at"].astype("datetime64[D]") - sheet.columns["birth_date"]).astype(np.int64)
-    mother = sheet.columns["_mother_name"]
-    rows = rows[np.asarray(pc.is_valid(mother))[rows] & (age[rows] < 40)]
-    suffix = text_of(["之子", "之女"]).take(pa.array(sheet.columns["sex"].index[rows]))
-    names = pc.binary_join_element_wise(mother.take(pa.array(rows)), suffix, "")
-    sheet = with_values(sheet, rows, "document_type", word(len(rows), None))
-    sheet = with_values(sheet, rows, "document_number", pa.nulls(len(rows), pa.string()))
-    return with_values(sheet, rows, column, names), rows
-
-
-def _name_variant(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-    """One character is written with another of the same sound."""
-    pairs = facts("homophones")
-    names = sheet.columns[column].take(pa.array(rows))
-    fresh = names
-    for true, written in zip(pairs["true"], pairs["written"], strict=True):
-        untouched = pc.equal(fresh, names)
-        fresh = pc.if_else(untouched, pc.replace_substring(fresh, true, written, max_replacements=1), fresh)
-    changed = np.asarray(pc.not_equal(fresh, names))
-    return with_values(sheet, rows[changed], column, fresh.filter(pa.array(changed))), rows[changed]
-
-
-def _missing_dot(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
-    names = sheet.columns[column].take(pa.array(rows))
-    fresh = pc.replace_substring(names, "·", "")
-    changed = np.asarray(pc.not_equal(fresh, names))
-    return with_values(sheet, rows[changed], column, fresh.filter(pa.array(changed))), rows[changed]
 
 
 def _born_after(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np.ndarray]:
@@ -240,17 +123,6 @@ def _wrong_total(sheet: Sheet, rows: np.ndarray, column: str) -> tuple[Sheet, np
 
 
 CHANGES: dict[str, Change] = {
-    "missing-id": _missing_id,
-    "transposed-id": _on_id(_transposed),
-    "wrong-check-digit": _on_id(_wrong_check),
-    "fifteen-digit-id": _old_enough(_on_id(_fifteen)),
-    "full-width-id": _on_id(_full_width),
-    "look-alike-id": _on_id(_look_alike),
-    "spaced-id": _on_id(_spaced),
-    "mothers-id": _mothers_id,
-    "newborn-name": _newborn_name,
-    "name-variant": _name_variant,
-    "missing-dot": _missing_dot,
     "born-after-visit": _born_after,
     "swapped-rh": _swapped_rh,
     "unknown-code": _unknown_code,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -55,6 +56,28 @@ class Places:
     county_names: tuple[str, ...]
     townships: tuple[Township, ...]
     institutions: int
+
+    @functools.cached_property
+    def villages(self) -> Villages:
+        """Return every village people live in."""
+        homes = [(one, place) for one in self.townships for place in range(len(one.villages))]
+        homes.sort(key=lambda home: home[0].villages[home[1]])
+        return Villages(
+            np.array([int(one.villages[place]) for one, place in homes]),
+            tuple(one.village_names[place] for one, place in homes),
+            tuple(one.name for one, _ in homes),
+            tuple(self.county_names[one.county] for one, _ in homes),
+        )
+
+
+@dataclass(frozen=True)
+class Villages:
+    """Villages in the order of their codes, with the names of their townships and counties."""
+
+    codes: np.ndarray
+    names: tuple[str, ...]
+    townships: tuple[str, ...]
+    counties: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ RESIDENTS, PATIENTS, DEFECTS, CONSEQUENCES = "residents", "patients", "defects",
 
 residents   resident, name, sex, birth_date, died, id_number, passport, ethnicity, county, township, village,
             household (text), mother (resident, -1 unknown), conditions (joined by |)
-patients    institution_code, patient_number → resident, since
+patients    institution_code, patient_number → resident, since, kinds, kinds_at_first: what is unusual about the
+            registration as it stands in the end and as it was first sent, bits of ``identities.kinds.KINDS``
 defects     institution_code, data_set, source_key, kind, column, resident (-1 where a row is about nobody); a row has
             one at most. Of a double-entry the key is that of the second row; no-diagnosis is noted of the visit
 consequences  institution_code, data_set, source_key, kind: rows without a fault of their own that stored data show as
@@ -91,13 +92,16 @@ def _residents(block: Block, city: City, township: Township) -> pa.Table:
 
 
 def _patients(block: Block, city: City) -> pa.Table:
-    known = block.patients
+    registered = block.registered
+    known = registered.patients
     return pa.table(
         {
             "institution_code": Pick(known.institution, city.institutions.codes).arrow(),
             "patient_number": digits(known.patient, PATIENT_DIGITS),
             "resident": block.people.number[known.person],
             "since": pa.array(known.since),
+            "kinds": registered.kinds,
+            "kinds_at_first": registered.at_first,
         }
     ).unify_dictionaries()
 

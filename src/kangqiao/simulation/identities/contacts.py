@@ -47,6 +47,11 @@ class Contacts:
     def __len__(self) -> int:
         return len(self.person)
 
+    def on(self, rows: np.ndarray, day: np.ndarray) -> Contacts:
+        """Return some contacts as they are repeated on a later day, with papers that are read."""
+        neither = np.zeros(len(rows), dtype=bool)
+        return Contacts(self.person[rows], self.institution[rows], self.level[rows], day, neither, neither)
+
 
 def contacts_of(
     lives: Lives, *, further: int, catchment: np.ndarray, calendar: Calendar, random: np.random.Generator

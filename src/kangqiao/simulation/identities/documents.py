@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from kangqiao.simulation.citizen_numbers import CHECK, WEIGHTS, as_text, citizen_numbers
 from kangqiao.simulation.draws import Choices, below
 from kangqiao.simulation.facts import facts
-from kangqiao.simulation.identities.characters import Codes
-from kangqiao.simulation.identities.draft import Draft, written
+from kangqiao.simulation.identities.characters import LONGEST, Codes
+from kangqiao.simulation.identities.draft import Draft
 from kangqiao.simulation.identities.kinds import bit, marked
 from kangqiao.simulation.identities.lives import (
     CARD,
@@ -23,8 +23,7 @@ from kangqiao.simulation.identities.lives import (
 )
 from kangqiao.simulation.identities.rates import rate
 from kangqiao.simulation.institutions import CARE
-from kangqiao.simulation.mistakes import CHANGES
-from kangqiao.simulation.sheets import Keys, Sheet, digits, text_of
+from kangqiao.simulation.sheets import digits, text_of
 
 PLACEHOLDERS = ("无", "000000", "不详", "111111111111111111", "123456")
 PLACEHOLDER_SHARES = (0.30, 0.24, 0.10, 0.14, 0.06)
@@ -34,6 +33,8 @@ CLERKS = 6
 
 SMALL = (CARE.index("village"), CARE.index("township"), CARE.index("private"))
 """Levels at which clerks use their own numbers: programs of hospitals would notice."""
+
+FULL_WIDTH = ord("０") - ord("0")
 
 _LENT = bit("borrowed-id") | bit("newborn-mothers-id")
 _JUNK = bit("junk-id")
@@ -164,23 +165,39 @@ def _untidy(draft: Draft, random: np.random.Generator) -> None:
     former = _lots(
         draft, random, clean & (born < OLD_NUMBERS - 5 * 365) & (draft.kinds & _LENT == 0), rate("fifteen-digit")
     )
-    _changed(draft, "fifteen-digit-id", former, "fifteen-digit")
+    draft.misspell("document", former, _fifteen, "fifteen-digit")
     clean &= ~marked(draft.kinds, "fifteen-digit")
     rows = _lots(draft, random, clean, rate("untidy-id"))
-    for turn, mistake in enumerate(("full-width-id", "spaced-id", "spaced-id")):
-        _changed(draft, mistake, rows[turn::4], "untidy-id")
-    draft.misspell("document", rows[3::4], _small_x, "untidy-id")
+    for turn, change in enumerate(UNTIDY):
+        draft.misspell("document", rows[turn :: len(UNTIDY)], change, "untidy-id")
+
+
+def _fifteen(codes: Codes) -> Codes:
+    return _cells(np.delete(codes, [6, 7, 17], axis=1))
+
+
+def _full_width(codes: Codes) -> Codes:
+    return np.where(codes > 0, codes + FULL_WIDTH, 0)
+
+
+def _spaced(codes: Codes) -> Codes:
+    return _cells(np.insert(codes, [6, 14], ord(" "), axis=1))
+
+
+def _look_alike(codes: Codes) -> Codes:
+    """Write the letter O for the first nought."""
+    rows, place = np.arange(len(codes)), (codes == ord("0")).argmax(axis=1)
+    codes[rows, place] = np.where(codes[rows, place] == ord("0"), ord("O"), codes[rows, place])
+    return codes
 
 
 def _small_x(codes: Codes) -> Codes:
     return np.where(codes == ord("X"), ord("x"), codes)
 
 
-def _changed(draft: Draft, mistake: str, rows: np.ndarray, kind: str) -> None:
-    """Make a mistake that visits' registrations have, too (see ``mistakes``)."""
-    nobody = np.zeros(len(rows), dtype=np.int64)
-    columns = {"document": draft.document.take(pa.array(rows)), "birth_date": draft.birth_date[rows]}
-    sheet = Sheet("", nobody, nobody, nobody, Keys("", nobody, 1), draft.contacts.day[rows], columns)
-    sheet, changed = CHANGES[mistake](sheet, np.arange(len(rows)), "document")
-    draft.document = written(draft.document, rows[changed], sheet.columns["document"].take(pa.array(changed)))
-    draft.mark(rows[changed], kind)
+def _cells(codes: Codes) -> Codes:
+    """Return the codes with as many cells as rows of codes have."""
+    return np.pad(codes, ((0, 0), (0, LONGEST)))[:, :LONGEST]
+
+
+UNTIDY = (_full_width, _spaced, _look_alike, _small_x)

@@ -15,14 +15,11 @@ import pyarrow.parquet as pq
 
 from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.draws import apportion, stream
-from kangqiao.simulation.identities.contacts import Contacts, contacts_of
-from kangqiao.simulation.identities.documents import citizens_number, write_documents
-from kangqiao.simulation.identities.draft import Draft, truthful
+from kangqiao.simulation.identities.clerks import health_cards, mothers, written_down
+from kangqiao.simulation.identities.contacts import contacts_of
+from kangqiao.simulation.identities.draft import Draft
 from kangqiao.simulation.identities.kinds import KINDS
-from kangqiao.simulation.identities.lives import DOCUMENT_TYPES, Lives, lives_of
-from kangqiao.simulation.identities.particulars import write_birth_dates, write_divisions, write_phones, write_sexes
-from kangqiao.simulation.identities.rates import rate
-from kangqiao.simulation.identities.spelling import write_names
+from kangqiao.simulation.identities.lives import DOCUMENT_TYPES, lives_of
 from kangqiao.simulation.institutions import Institutions, found
 from kangqiao.simulation.life import codes
 from kangqiao.simulation.people import populate
@@ -32,9 +29,6 @@ from kangqiao.simulation.sheets import digits
 LAST_DAY = dt.date(2026, 10, 31)
 YEARS = 13
 RECORDS, TRUTH = "records.parquet", "truth.parquet"
-CARDS_SINCE = np.datetime64("2019-01-01")
-MOTHER_NAMED, MOTHER_SHOWN = (0.85, 0.35), (0.60, 0.15)
-"""Shares of the registrations of newborns, and of other children below 7, with the mother's name and document."""
 
 RECORD_SCHEMA = pa.schema(
     [
@@ -119,12 +113,12 @@ def _registrations(region: _Region) -> Iterator[tuple[pa.Table, pa.Table]]:
     further = apportion(region.total - int(populations.sum()), populations)
     first = 0
     for township, more in zip(townships, further, strict=True):
-        draft = written_down(region, township, int(more))
+        draft = _of_township(region, township, int(more))
         yield _tables(draft, region, first)
         first += len(draft)
 
 
-def written_down(region: _Region, township: Township, further: int) -> Draft:
+def _of_township(region: _Region, township: Township, further: int) -> Draft:
     """Return the registrations of a township's people, with everything that goes wrong."""
     random = stream(region.seed, "identities", township.number)
     places, calendar = region.places, region.calendar
@@ -132,14 +126,7 @@ def written_down(region: _Region, township: Township, further: int) -> Draft:
     lives = lives_of(people, places=places, township=township, calendar=calendar, random=random)
     catchment = region.institutions.catchment(township)
     contacts = contacts_of(lives, further=further, catchment=catchment, calendar=calendar, random=random)
-    draft = truthful(lives, contacts)
-    write_documents(draft, random)
-    write_names(draft, random)
-    write_birth_dates(draft, random)
-    write_sexes(draft, random)
-    write_phones(draft, random)
-    write_divisions(draft, random)
-    return draft
+    return written_down(lives, contacts, random)
 
 
 def _tables(draft: Draft, region: _Region, first: int) -> tuple[pa.Table, pa.Table]:
@@ -147,7 +134,7 @@ def _tables(draft: Draft, region: _Region, first: int) -> tuple[pa.Table, pa.Tab
     random = stream(region.seed, "identities", "tables", first)
     position = first + np.arange(len(draft))
     record = scattered(position, region.total, 0.6180339887)
-    name, document = _mothers(lives, contacts, draft, random)
+    name, document = mothers(draft, random)
     columns = {
         "record": pa.array(record),
         "institution": pa.array(contacts.institution),
@@ -157,7 +144,7 @@ def _tables(draft: Draft, region: _Region, first: int) -> tuple[pa.Table, pa.Tab
         "birth_date": pa.array(draft.birth_date),
         "document_type": codes(draft.document_kind, *DOCUMENT_TYPES).text(),
         "document_number": draft.document,
-        "health_card": _health_cards(lives, contacts, random),
+        "health_card": health_cards(draft, random),
         "phone": digits(draft.phone, 11),
         "division": digits(draft.division, 12),
         "registered_at": pa.array(contacts.day),
@@ -178,20 +165,3 @@ def scattered(number: np.ndarray, total: int, share: float) -> np.ndarray:
     while gcd(step, total) != 1:
         step += 1
     return number * step % total
-
-
-def _health_cards(lives: Lives, contacts: Contacts, random: np.random.Generator) -> pa.Array:
-    shown = (contacts.day >= CARDS_SINCE) & (random.random(len(contacts)) < rate("health-card")) & ~contacts.newborn
-    return digits(np.where(shown, lives.health_card[contacts.person], -1), 12)
-
-
-def _mothers(lives: Lives, contacts: Contacts, draft: Draft, random: np.random.Generator) -> tuple[pa.Array, pa.Array]:
-    """Return the names and the documents of the mothers of newborns and small children, as far as asked for."""
-    mother = np.where(draft.age < 7, lives.people.mother[contacts.person], -1)
-    lot = random.random(len(draft))
-    named = lot < np.where(contacts.newborn, *MOTHER_NAMED)
-    shown = lot < np.where(contacts.newborn, *MOTHER_SHOWN)
-    names, _ = lives.name.at(np.maximum(mother, 0), contacts.day)
-    everywhere = np.arange(len(draft))
-    documents = citizens_number(draft, everywhere, np.where(shown, mother, -1))
-    return names.take(pa.array(everywhere, mask=~named | (mother < 0))), documents

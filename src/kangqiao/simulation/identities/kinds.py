@@ -39,6 +39,7 @@ CIRCUMSTANCES = (
     "old-phone",  # a number the person has given up
     "household-phone",  # the number of somebody else in the household
     "village-doctor-phone",  # the number of the village doctor
+    "no-phone",  # no phone at all
 )
 """What is true, and yet makes people hard to tell apart or to recognise."""
 

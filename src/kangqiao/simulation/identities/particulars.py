@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 from importlib.resources import files
 
 import numpy as np
@@ -27,7 +28,10 @@ COARSE, NOWHERE = 0.25, 0.03
 
 
 def write_birth_dates(draft: Draft, random: np.random.Generator) -> None:
-    """Write lunar birthdays as solar ones, guessed ones as 01-01, and some wrong; where a number is shown, rarely."""
+    """Write lunar birthdays as solar ones, guessed ones as 01-01, and some wrong; where a number is shown, rarely.
+
+    No program takes a birthday to come.
+    """
     numberless = ~draft.citizen | (draft.kinds & bit("junk-id") != 0)
     typed = draft.contacts.typed & (numberless | (random.random(len(draft)) < BESIDE_A_NUMBER))
     typed &= ~draft.contacts.newborn
@@ -41,8 +45,10 @@ def write_birth_dates(draft: Draft, random: np.random.Generator) -> None:
     draft.mark(rows, "estimated-birthday")
     wrong = draft.contacts.typed & (random.random(len(draft)) < rate("birth-date-wrong"))
     rows = np.flatnonzero(wrong & (draft.kinds & (bit("lunar-birthday") | bit("estimated-birthday")) == 0))
-    draft.birth_date[rows] = _mistyped(draft.birth_date[rows], random)
-    draft.mark(rows, "birth-date-wrong")
+    written = _mistyped(draft.birth_date[rows], random)
+    possible = ~(written > draft.contacts.day[rows])
+    draft.birth_date[rows[possible]] = written[possible]
+    draft.mark(rows[possible], "birth-date-wrong")
 
 
 def _mistyped(born: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -86,7 +92,9 @@ def write_phones(draft: Draft, random: np.random.Generator) -> None:
     _doctors_phones(draft, random)
     rows = np.flatnonzero(random.random(len(draft)) < rate("no-phone"))
     draft.phone[rows] = -1
-    draft.kinds[draft.phone < 0] &= ~(bit("old-phone") | bit("household-phone") | bit("village-doctor-phone"))
+    without = np.flatnonzero(draft.phone < 0)
+    draft.kinds[without] &= ~(bit("old-phone") | bit("household-phone") | bit("village-doctor-phone"))
+    draft.mark(without, "no-phone")
 
 
 def _doctors_phones(draft: Draft, random: np.random.Generator) -> None:
@@ -117,6 +125,7 @@ def write_divisions(draft: Draft, random: np.random.Generator) -> None:
     draft.kinds[rows] &= ~(bit("township-renamed") | bit("moved"))
 
 
+@functools.cache
 def other_township_codes() -> tuple[np.ndarray, np.ndarray]:
     """Return nine digits of townships that statistics and civil affairs number differently: (ours, theirs), sorted."""
     file = files("kangqiao.registry") / "data" / "lincang-divisions.csv"
