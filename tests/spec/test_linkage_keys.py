@@ -15,7 +15,7 @@ from kangqiao.identity.linkage.crowds import Crowds, crowds_of, load_crowds, sav
 from kangqiao.identity.linkage.days import date_of, day_of, is_date
 from kangqiao.identity.linkage.documents import document_of, read_documents
 from kangqiao.identity.linkage.hashing import hashed, text_hash, text_hashes
-from kangqiao.identity.linkage.names import normalised, sound_code
+from kangqiao.identity.linkage.names import ALONE, ONE_OF_SEVERAL, normalised, sound_code
 from kangqiao.identity.linkage.reading import read_registrations
 from kangqiao.identity.rules import normalise_document
 from linkage_records import TODAY, number, registrations
@@ -73,17 +73,18 @@ def test_what_is_no_day_is_none(written: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "name", "mother"),
+    ("written", "name", "mother", "newborn"),
     [
-        ("岩·温香", "岩温香", ""),
-        ("李芳之子", "李芳之子", "李芳"),
-        ("李芳 之 大 女", "李芳之大女", "李芳"),
-        ("aung myat-thu", "AUNGMYATTHU", ""),
-        ("不详", "", ""),
+        ("岩·温香", "岩温香", "", 0),
+        ("李芳之子", "李芳之子", "李芳", ALONE),
+        ("李芳 之 大 女", "李芳之大女", "李芳", ONE_OF_SEVERAL),
+        ("李芳之女B", "李芳之女B", "李芳", ONE_OF_SEVERAL),
+        ("aung myat-thu", "AUNGMYATTHU", "", 0),
+        ("不详", "", "", 0),
     ],
 )
-def test_a_name_is_normalised(written: str, name: str, mother: str) -> None:
-    assert normalised(written) == (name, mother)
+def test_a_name_is_normalised(written: str, name: str, mother: str, newborn: int) -> None:
+    assert normalised(written) == (name, mother, newborn)
 
 
 def test_characters_that_sound_alike_have_one_code_whatever_else_is_read() -> None:

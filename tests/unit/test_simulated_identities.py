@@ -20,9 +20,9 @@ from kangqiao.simulation.identities.generating import (
     scattered,
 )
 from kangqiao.simulation.identities.kinds import KINDS, MISTAKEN, bit, marked, words
-from kangqiao.simulation.identities.lunar import lunar_month_and_day, written_as_solar
 from kangqiao.simulation.institutions import found
 from kangqiao.simulation.places import settle
+from kangqiao.standards.lunar import lunar_month_and_day, written_as_solar
 
 PEOPLE, PER_PERSON, SEED = 60_000, 2.0, 5
 TODAY = dt.date(2026, 10, 31)

@@ -14,12 +14,17 @@ import numpy as np
 
 from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.columns import FAR, NONE
-from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Document, Name
+from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Birth, Document, Name
 from kangqiao.identity.linkage.grouping import grouped, values_behind
 from kangqiao.identity.linkage.model import Thresholds
+from kangqiao.identity.linkage.names import ONE_OF_SEVERAL
 
 STRONGEST: Final = 30.0
 """Bits beyond which a pair weighs no more (nor less below the negative) in an average."""
+
+
+KNOWN_WELL: Final = 4
+"""Contents of registrations from which on a person is known well."""
 
 
 class Decision(IntEnum):
@@ -51,27 +56,62 @@ def clustered(
     only links of further rows decide anything.
     """
     known = np.empty(0, dtype=np.int32) if known is None else known
-    undecided = pairs.right >= len(known)
-    strong = np.flatnonzero((weights >= thresholds.same) & ~_under_other_names(patterns) & undecided)
-    strong = strong[~_of_either_twin(rows, pairs.left[strong], pairs.right[strong])]
-    order = strong[np.lexsort((pairs.right[strong], pairs.left[strong], -weights[strong]))]
-    neighbours = (patterns & (LEVELS - 1)) == Document.NEIGHBOURS_VALID
     forbidden = (patterns >> (BITS * OBSTACLE)) != 0
     own = np.where((rows["key"] > 0) & (rows["fit"] != FAR), rows["key"], NONE)
+    neighbours = (patterns & (LEVELS - 1)) == Document.NEIGHBOURS_VALID
     start, edges = _edges(pairs.left, pairs.right, len(own))
-    person = _grown(
-        order, pairs.left, pairs.right, weights, forbidden, neighbours, own, start, edges, thresholds.average, known
-    )
+
+    def grown(known: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        order = chosen[np.lexsort((pairs.right[chosen], pairs.left[chosen], -weights[chosen]))]
+        left, right, average = pairs.left, pairs.right, thresholds.average
+        return _grown(left, right, weights, forbidden, neighbours, own, start, edges, average, known, order)
+
+    linkable = (pairs.right >= len(known)) & ~forbidden & ~_for_a_human(rows, pairs, patterns)
+    strong = np.flatnonzero(linkable & (weights >= thresholds.same))
+    strong = strong[~_of_either_twin(rows, pairs.left[strong], pairs.right[strong])]
+    person = grown(known, strong)
+    fitting = _only_fitting(pairs, weights, linkable, person, own, thresholds)
+    if len(fitting):
+        person = grown(person, fitting)
+
     together = person[pairs.left] == person[pairs.right]
     asked = (weights >= thresholds.review) & ~forbidden
     decision = np.where(together, Decision.SAME, np.where(asked, Decision.REVIEW, Decision.DIFFERENT))
     return Clusters(person, decision.astype(np.int8))
 
 
-def _under_other_names(patterns: np.ndarray) -> np.ndarray:
-    """Say where names have nothing in common: one number under two names is for a human, whatever else agrees."""
-    name = patterns >> BITS & (LEVELS - 1)
-    return (name == Name.DIFFERENT) | (name == Name.OTHER_MOTHER)
+def _only_fitting(
+    pairs: Pairs,
+    weights: np.ndarray,
+    linkable: np.ndarray,
+    person: np.ndarray,
+    own: np.ndarray,
+    thresholds: Thresholds,
+) -> np.ndarray:
+    """Return pairs that join a group without a number of its own to the one group it fits: one known well, while no
+    other is worth a look."""
+    ends = person[pairs.left], person[pairs.right]
+    near = np.flatnonzero((weights >= thresholds.review) & (ends[0] != ends[1]))
+    pair, group = np.tile(near, 2), np.concatenate([ends[0][near], ends[1][near]])
+    other = np.concatenate([ends[1][near], ends[0][near]]).astype(np.int64)
+    alone = values_behind(group.astype(np.int64) + 1, other, grouped(group.astype(np.int64) + 1), 2) == 1
+    numbered = np.bincount(person, weights=own != NONE, minlength=len(person)) > 0
+    well_known = np.bincount(person, minlength=len(person)) >= KNOWN_WELL
+    fits = alone & ~numbered[group] & well_known[other] & linkable[pair] & (weights[pair] >= thresholds.fitting)
+    return np.unique(pair[fits])
+
+
+def _for_a_human(rows: np.ndarray, pairs: Pairs, patterns: np.ndarray) -> np.ndarray:
+    """Say which pairs no weight links: names that have nothing in common, one number under two names of a family for
+    two birth dates, and which of several newborns a child was."""
+    document, name, birth = (patterns >> (BITS * place) & (LEVELS - 1) for place in range(3))
+    unlike = (name == Name.DIFFERENT) | (name == Name.OTHER_MOTHER)
+    borrowed = (
+        (name == Name.SURNAME) & (document <= Document.SAME_NOT_OWN) & (document != 0) & (birth > Birth.BY_NUMBER)
+    )
+    newborn, other = (rows["newborn"][ends] for ends in (pairs.left, pairs.right))
+    which = ((newborn == ONE_OF_SEVERAL) & (other == 0)) | ((other == ONE_OF_SEVERAL) & (newborn == 0))
+    return unlike | borrowed | (which & (document != Document.SAME) & (document != Document.SAME_OTHER))
 
 
 def _of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -110,7 +150,7 @@ def _head(parent, place):  # pragma: no cover - compiled
 
 @numba.njit(cache=True, nogil=True)
 def _grown(  # pragma: no cover - compiled
-    order, left, right, weights, forbidden, neighbours, own, start, edges, average, known
+    left, right, weights, forbidden, neighbours, own, start, edges, average, known, order
 ):
     count = len(own)
     parent, following = np.arange(count).astype(np.int32), np.full(count, -1, np.int32)

@@ -50,6 +50,8 @@ class Name(IntEnum):
     NAMED_SAME_MOTHER = 11
     OTHER_MOTHER = 12
     SAME_EVERYWHERE = 13
+    UNWRITTEN = 14
+    LAST_CHARACTER = 15
 
 
 class Birth(IntEnum):
@@ -92,6 +94,7 @@ class Place(IntEnum):
     SAME_TOWNSHIP = 2
     SAME_COUNTY = 3
     DIFFERENT = 4
+    RENUMBERED = 5
 
 
 class Card(IntEnum):
@@ -161,14 +164,16 @@ FIELDS: Final = (
             Name.SAME_COMMON: "姓名相同，但同名者多",
             Name.REORDERED: "姓名用字相同，次序不同",
             Name.HOMOPHONE: "姓名同音",
-            Name.ONE_CHARACTER: "姓名只差一字",
-            Name.ONE_OF_TWO: "两字姓名，名不同音",
+            Name.ONE_CHARACTER: "姓名只差一字，不是末字",
+            Name.ONE_OF_TWO: "两字姓名，一字相同",
             Name.SURNAME: "只有姓相同",
             Name.DIFFERENT: "姓名不同",
             Name.UNNAMED_SAME_MOTHER: "都未取名，母亲相同",
             Name.NAMED_SAME_MOTHER: "一方未取名，母亲相同",
             Name.OTHER_MOTHER: "未取名者的母亲与另一方不符",
             Name.SAME_EVERYWHERE: "姓名相同，但同名者极多",
+            Name.UNWRITTEN: "姓名相同，但有打不出的字",
+            Name.LAST_CHARACTER: "姓名只差末字",
         },
     ),
     Field(
@@ -179,7 +184,7 @@ FIELDS: Final = (
             Birth.SAME: "出生日期相同",
             Birth.BY_NUMBER: "出生日期不同，但与证件号中的相同",
             Birth.MISTYPED: "出生日期只错一位，或月日颠倒",
-            Birth.LUNAR: "出生日期相差约一个月，可能是农历",
+            Birth.LUNAR: "一方的出生日期是另一方的农历日期",
             Birth.ESTIMATED: "出生日期一方只知道大概年份",
             Birth.SAME_YEAR: "出生年份相同",
             Birth.DIFFERENT: "出生日期不同，相差不到十年",
@@ -207,6 +212,7 @@ FIELDS: Final = (
             Place.SAME_TOWNSHIP: "乡镇（街道）相同",
             Place.SAME_COUNTY: "县（区）相同",
             Place.DIFFERENT: "县（区）不同",
+            Place.RENUMBERED: "按另一版区划代码相同",
         },
     ),
     Field(

@@ -10,25 +10,33 @@ from typing import Final, NamedTuple
 import numba
 import numpy as np
 
-from kangqiao.identity.linkage.columns import FAR, Registrations
+from kangqiao.identity.linkage.columns import FAR, NEAR, NONE, Registrations
 from kangqiao.identity.linkage.crowds import SEVERAL
 from kangqiao.identity.linkage.grouping import grouped
 from kangqiao.identity.linkage.hashing import closed, mix
 from kangqiao.identity.linkage.names import NO_NAME, Names
+from kangqiao.identity.linkage.townships import renumbered
+from kangqiao.standards.lunar import written_as_solar
 
 ENTRY: Final = np.dtype(
     [
-        *((word, np.int64) for word in ("key", "number", "card", "phone", "division", "mother_key")),
+        *((word, np.int64) for word in ("key", "number", "card", "phone", "division", "renumbered", "mother_key")),
         *((word, np.int64) for word in ("letters", "sound", "stem", "mother_form", "mother_sound")),
-        *((word, np.int32) for word in ("name", "mother", "surname", "birth", "own_birth", "day")),
+        *((word, np.int32) for word in ("name", "mother", "surname", "birth", "own_birth", "day", "lunar")),
         *((word, np.int32) for word in ("registered", "institution")),
         *((word, np.int16) for word in ("bearers", "holders", "callers")),
         *((word, np.int8) for word in ("check", "fit", "sex", "own_sex", "newborn", "length")),
     ],
     align=True,
 )
-"""Of `Columns` and `Names`, and besides: own_birth and own_sex, inside a number that is the person's own, else as
-recorded; mother_form and mother_sound of the mother's name."""
+"""Of `Columns` and `Names`, and besides:
+
+own_birth, own_sex          inside a number that is the person's own, else as recorded
+fit                         FAR, too, where a number tells another sex and another birth date
+lunar                       the day (since 1970) that is written down by who takes the lunar birthday for a solar one
+renumbered                  the division if civil affairs numbered it
+mother_form, mother_sound   of the mother's name
+"""
 
 
 class Entries(NamedTuple):
@@ -55,6 +63,9 @@ def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
     """Return the registrations at positions (int32) as rows of ENTRY."""
     rows = np.empty(len(chosen), ENTRY)
     _fill(rows, *registrations, chosen)
+    days, place = np.unique(rows["day"], return_inverse=True)
+    rows["lunar"] = written_as_solar(days.astype("datetime64[D]")).astype(np.int32)[place]
+    rows["renumbered"] = renumbered(rows["division"])
     return rows
 
 
@@ -64,7 +75,7 @@ def _content(columns, names):  # pragma: no cover - compiled
     content, likeness = np.zeros(len(columns.key), np.int64), np.empty(len(columns.key), np.int64)
     for row in range(len(content)):
         key, name = columns.key[row], columns.name[row]
-        own = key > 0 and columns.fit[row] != FAR
+        own = key > 0 and _trust(columns, row) != FAR
         birth = key // 1000 % 100_000_000 if own else np.int64(columns.birth[row])
         likeness[row] = closed(mix(mix(np.uint64(0), names.letters[name]), birth))
         if not own or name == NO_NAME or names.newborn[name] or columns.holders[row] > SEVERAL:
@@ -75,6 +86,13 @@ def _content(columns, names):  # pragma: no cover - compiled
         value = mix(mix(value, columns.card[row]), columns.mother_key[row])
         content[row] = closed(mix(value, np.int64(columns.mother[row])))
     return content, likeness
+
+
+@numba.njit(cache=True, nogil=True)
+def _trust(columns, row):  # pragma: no cover - compiled
+    """Return how a number fits its holder: FAR, too, where it tells another sex besides another birth date."""
+    other_sex = columns.key[row] > 0 and columns.sex[row] == 1 + columns.key[row] % 2
+    return FAR if other_sex and columns.fit[row] == NEAR and columns.birth[row] != NONE else columns.fit[row]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -100,7 +118,8 @@ def _fill(rows, columns, names, chosen):  # pragma: no cover - compiled
     for place in range(len(chosen)):
         row, to = chosen[place], rows[place]
         name, mother, key = columns.name[row], columns.mother[row], columns.key[row]
-        own = key > 0 and columns.fit[row] != FAR
+        fit = _trust(columns, row)
+        own = key > 0 and fit != FAR
         to.key, to.number, to.card, to.phone = key, columns.number[row], columns.card[row], columns.phone[row]
         to.division, to.mother_key = columns.division[row], columns.mother_key[row]
         to.letters, to.sound, to.stem = names.letters[name], names.sound[name], names.stem[name]
@@ -110,6 +129,6 @@ def _fill(rows, columns, names, chosen):  # pragma: no cover - compiled
         to.own_birth = key // 1000 % 100_000_000 if own else columns.birth[row]
         to.day, to.registered, to.institution = columns.day[row], columns.registered[row], columns.institution[row]
         to.bearers, to.holders, to.callers = names.bearers[name], columns.holders[row], columns.callers[row]
-        to.check, to.fit, to.sex = columns.check[row], columns.fit[row], columns.sex[row]
+        to.check, to.fit, to.sex = columns.check[row], fit, columns.sex[row]
         to.own_sex = 2 - key % 2 if own else columns.sex[row]
         to.newborn, to.length = names.newborn[name], names.length[name]

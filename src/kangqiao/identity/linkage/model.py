@@ -11,7 +11,7 @@ from kangqiao.identity.linkage.blocking import RULES
 from kangqiao.identity.linkage.comparison import FIELDS, LEVELS, OBSTACLE, levels_of
 from kangqiao.identity.linkage.training import CLASSES, Estimates
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the file; raised when fields or levels change their meaning."""
 
 FORBIDDEN: Final = -99.0
@@ -26,10 +26,12 @@ class UnreadableModel(Exception):
 class Thresholds:
     """The operating point, in bits: from `same` on it is one person, from `review` on a human must look.
 
+    fitting  from here on it is one person, too, if that one is known well and nobody else fits
     average  what the pairs between two groups must weigh on average for the groups to become one
     """
 
-    same: float = 6.5
+    same: float = 5.5
+    fitting: float = 2.0
     review: float = 1.0
     average: float = 0.0
 
@@ -107,7 +109,7 @@ def save_model(model: Model, path: Path) -> None:
         "version": model.version,
         "classes": list(CLASSES),
         "shares": model.shares.tolist(),
-        "thresholds": {word: getattr(model.thresholds, word) for word in ("same", "review", "average")},
+        "thresholds": {word: getattr(model.thresholds, word) for word in ("same", "fitting", "review", "average")},
         "statistics": model.statistics,
         "fields": fields,
     }

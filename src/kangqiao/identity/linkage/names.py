@@ -18,10 +18,13 @@ NO_NAME: Final = 0
 """The place of no name, of 不详, 无名氏 and the like."""
 
 NOTHING: Final = re.compile("不详|未知|无|无名|无名氏|佚名|待查|婴儿|新生儿|毛毛|宝宝")
-NEWBORN: Final = re.compile("(之)(长|次|大|小|二|双|孪)?(子|女|婴|男婴|女婴|儿)[12一二甲乙AB大小]?$")
+NEWBORN: Final = re.compile("之(?P<order>长|次|大|小|二|双|孪)?(子|女|婴|男婴|女婴|儿)(?P<sign>[12一二甲乙AB大小])?$")
 """How a child without a name is written down: by its mother's (某某之子、某某之女), as commonly seen."""
 
 SEPARATORS: Final = re.compile(r"[\s　·•・‧∙⋅.．。,，'’\-]")
+
+ALONE, ONE_OF_SEVERAL = 1, 2
+"""How a child is named after its mother: a word or sign of order tells that there are others."""
 
 UNSPOKEN: Final = 27**6
 """Above the code of every pinyin syllable: six letters, a as 1."""
@@ -36,7 +39,7 @@ class Names(NamedTuple):
     codes: np.ndarray  # int32 (names, LONGEST): code points, zeros behind the last
     length: np.ndarray  # int8
     surname: np.ndarray  # int32: pinyin code of the first character
-    newborn: np.ndarray  # bool: named after the mother only
+    newborn: np.ndarray  # int8: 0 named, ALONE or ONE_OF_SEVERAL: named after the mother only
     stem: np.ndarray  # int64: form of the mother's name within the name of a newborn, 0 for others
     bearers: np.ndarray  # int32: how many birth dates the name is found with
 
@@ -45,12 +48,13 @@ def read_names(name: pa.ChunkedArray, mother: pa.ChunkedArray) -> tuple[Names, n
     """Return the names, and for each registration the place of its own and of its mother's name (int32)."""
     written = pa.chunked_array([*name.chunks, *mother.chunks], type=name.type).unify_dictionaries()
     texts = written.chunk(0).dictionary.to_pylist() if written.num_chunks else []
-    normal, stems = zip(("", ""), *map(normalised, texts), strict=True)
+    normal, stems, newborn = zip(("", "", 0), *map(normalised, texts), strict=True)
     codes = code_points(normal)
     _, first, position = np.unique(hashed_rows(codes), return_index=True, return_inverse=True)
     place = np.concatenate([_indices(chunk) for chunk in written.chunks]) if len(written) else np.empty(0, np.int32)
     found = position.astype(np.int32)[place]
-    return names_of(codes[first], code_points(stems)[first]), found[: len(name)], found[len(name) :]
+    kinds = np.array(newborn, dtype=np.int8)[first]
+    return names_of(codes[first], code_points(stems)[first], kinds), found[: len(name)], found[len(name) :]
 
 
 def _indices(chunk: pa.DictionaryArray) -> np.ndarray:
@@ -58,17 +62,20 @@ def _indices(chunk: pa.DictionaryArray) -> np.ndarray:
     return chunk.indices.fill_null(-1).to_numpy() + 1
 
 
-def normalised(written: str) -> tuple[str, str]:
-    """Return a name without separators ("" for none), and the mother's name within that of a newborn."""
+def normalised(written: str) -> tuple[str, str, int]:
+    """Return a name without separators ("" for none), the mother's name within that of a newborn, and `newborn`."""
     tidy = SEPARATORS.sub("", normalize("NFC", written)).upper()
     if NOTHING.fullmatch(tidy):
-        return "", ""
+        return "", "", 0
     unnamed = NEWBORN.search(tidy)
-    return tidy[:LONGEST], tidy[: unnamed.start()][:LONGEST] if unnamed else ""
+    if not unnamed or not unnamed.start():
+        return tidy[:LONGEST], "", 0
+    several = unnamed["order"] or unnamed["sign"]
+    return tidy[:LONGEST], tidy[: unnamed.start()][:LONGEST], ONE_OF_SEVERAL if several else ALONE
 
 
-def names_of(codes: np.ndarray, stems: np.ndarray) -> Names:
-    """Return names of their code points and of those of the mothers in them."""
+def names_of(codes: np.ndarray, stems: np.ndarray, newborn: np.ndarray) -> Names:
+    """Return names of their code points, of those of the mothers in them, and of how newborns are named."""
     sounds = _sounds(codes)
     return Names(
         form=hashed_rows(codes),
@@ -77,7 +84,7 @@ def names_of(codes: np.ndarray, stems: np.ndarray) -> Names:
         codes=codes,
         length=(codes != 0).sum(axis=1).astype(np.int8),
         surname=np.ascontiguousarray(sounds[:, 0]),
-        newborn=stems[:, 0] != 0,
+        newborn=newborn,
         stem=hashed_rows(stems),
         bearers=np.zeros(len(codes), dtype=np.int32),
     )

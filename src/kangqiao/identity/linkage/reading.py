@@ -172,7 +172,7 @@ def _number(data, start, end):  # pragma: no cover - compiled
 
 def _dated(read: Numbers, names: Names) -> Columns:
     """Add what names and numbers tell together: the day of birth and how the number agrees with it."""
-    newborn = names.newborn[read["name"]]
+    newborn = names.newborn[read["name"]] != 0
     day, fit = _days_and_fits(read["key"], read["birth"], read["day"], read["registered"], newborn)
     unknown = np.zeros(0, dtype=np.int32)
     return Columns(**(read | {"day": day}), fit=fit, holders=unknown, callers=unknown)

@@ -10,7 +10,6 @@ from kangqiao.identity.linkage.columns import (
     ESTIMATE_ERROR,
     FAR,
     NONE,
-    SAME_DAY_ERROR,
     UNDATED,
 )
 from kangqiao.identity.linkage.comparison import (
@@ -30,7 +29,10 @@ from kangqiao.identity.linkage.entries import Entries
 from kangqiao.identity.linkage.names import NO_NAME
 
 TEN_YEARS: Final = 3652
-SHORTEST_LUNAR: Final = 15
+LUNAR_ERROR: Final = 1
+"""Days by which the beginning of a lunar month may be reckoned wrong."""
+UNWRITABLE: Final = tuple(map(ord, "?？*＊□〓�●■○〇"))
+"""What is written for a character that cannot be."""
 SAME_CONFINEMENT: Final = 3
 """Days within which twins are registered."""
 PIECE: Final = 1 << 20
@@ -168,11 +170,42 @@ def _name(one, other, codes):  # pragma: no cover - compiled
     if one.sound == other.sound:
         return Name.HOMOPHONE
     shorter, longer = sorted_pair(one.length, other.length)
-    if shorter > 2 and _edits(codes[one.name], one.length, codes[other.name], other.length) <= 1 + longer // 6:
-        return Name.ONE_CHARACTER
-    if one.surname == other.surname:
-        return Name.ONE_OF_TWO if longer == 2 else Name.SURNAME
+    if longer == 2:
+        return _two_characters(codes[one.name], codes[other.name], one.surname == other.surname)
+    edits = _edits(codes[one.name], one.length, codes[other.name], other.length)
+    if shorter > 2 and edits <= 1 + longer // 6:
+        return _one_character(codes[one.name], codes[other.name], shorter, longer)
+    return Name.SURNAME if one.surname == other.surname else Name.DIFFERENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_characters(codes, with_codes, one_surname):  # pragma: no cover - compiled
+    if _unwritten(codes, with_codes, 2):
+        return Name.UNWRITTEN
+    if one_surname or codes[0] == with_codes[0] or codes[1] == with_codes[1]:
+        return Name.ONE_OF_TWO
     return Name.DIFFERENT
+
+
+@numba.njit(cache=True, nogil=True)
+def _one_character(codes, with_codes, shorter, longer):  # pragma: no cover - compiled
+    """Tell apart what clerks mistake anywhere from the last character, in which brothers and sisters differ."""
+    if shorter == longer:
+        if _unwritten(codes, with_codes, longer):
+            return Name.UNWRITTEN
+        if (codes[: longer - 1] == with_codes[: longer - 1]).all():
+            return Name.LAST_CHARACTER
+    return Name.ONE_CHARACTER
+
+
+@numba.njit(cache=True, nogil=True)
+def _unwritten(codes, with_codes, length):  # pragma: no cover - compiled
+    """Say whether names differ only where one of them has a sign for a character that could not be written."""
+    for place in range(length):
+        same = codes[place] == with_codes[place]
+        if not same and codes[place] not in UNWRITABLE and with_codes[place] not in UNWRITABLE:
+            return False
+    return True
 
 
 @numba.njit(cache=True, nogil=True)
@@ -241,7 +274,7 @@ def _birth(one, other):  # pragma: no cover - compiled
     years = abs(birth // 10000 - with_birth // 10000)
     if (birth % 10000 == 101 or with_birth % 10000 == 101) and years <= ESTIMATE_ERROR:
         return Birth.ESTIMATED
-    if SHORTEST_LUNAR <= apart <= SAME_DAY_ERROR:
+    if abs(one.lunar - other.day) <= LUNAR_ERROR or abs(other.lunar - one.day) <= LUNAR_ERROR:
         return Birth.LUNAR
     if years == 0:
         return Birth.SAME_YEAR
@@ -290,6 +323,8 @@ def _place(one, other):  # pragma: no cover - compiled
         return Place.SAME_VILLAGE
     if division // 1000 == with_division // 1000:
         return Place.SAME_TOWNSHIP
+    if one.renumbered == with_division or other.renumbered == division:
+        return Place.RENUMBERED
     return Place.SAME_COUNTY if division // 1_000_000 == with_division // 1_000_000 else Place.DIFFERENT
 
 
@@ -315,7 +350,7 @@ def _mother(one, other):  # pragma: no cover - compiled
 def _obstacle(one, other, document, name):  # pragma: no cover - compiled
     if document == Document.DIFFERENT_VALID:
         return Obstacle.TWO_DOCUMENTS
-    alike = Name.SAME_RARE <= name <= Name.HOMOPHONE or name == Name.SAME_EVERYWHERE
+    alike = Name.SAME_RARE <= name <= Name.REORDERED or name == Name.SAME_EVERYWHERE
     if document == Document.NEIGHBOURS_VALID and not alike:
         return Obstacle.TWO_DOCUMENTS
     dated = one.day != UNDATED and other.day != UNDATED

@@ -12,9 +12,9 @@ from kangqiao.simulation.draws import mixed, steady_uniform
 from kangqiao.simulation.identities.draft import Draft
 from kangqiao.simulation.identities.kinds import bit
 from kangqiao.simulation.identities.lives import NEVER
-from kangqiao.simulation.identities.lunar import written_as_solar
 from kangqiao.simulation.identities.rates import rate
 from kangqiao.simulation.institutions import CARE
+from kangqiao.standards.lunar import written_as_solar
 
 BESIDE_A_NUMBER = 0.1
 """Share of the typed birth dates that differ from the typed number although the number tells them."""
