@@ -32,7 +32,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from kangqiao.identity.rules import CHECK_CHARACTERS, WEIGHTS  # noqa: E402
-from kangqiao.identity.services import Registration, Source, ensure_patients, register_patients  # noqa: E402
+from kangqiao.identity.services import DECLARED, Registration, Source, ensure_patients, register_patients  # noqa: E402
 from kangqiao.infra import postgres  # noqa: E402
 from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 
@@ -46,10 +46,8 @@ FOREIGN_KEYS = tuple(
     )
 )
 """What the tables do without, to know what that saves."""
-STAGING = """
-CREATE UNLOGGED TABLE staging (
-    institution_id int, local_number text, name text, sex text, birth_date date, key_type text, key_number text)
-"""
+STAGING = f"CREATE UNLOGGED TABLE staging ({DECLARED})"
+FILLED = ", ".join(Registration._fields[:7])
 
 
 def staging_rows(count: int, *, seed: int = 1, keyless: float = 0.1) -> str:
@@ -109,7 +107,8 @@ class Bench:
     def stage(self, text: str) -> None:
         """Fill the staging table."""
         self.execute("DROP TABLE IF EXISTS staging", STAGING)
-        with psycopg.connect(self.url) as connection, connection.cursor().copy("COPY staging FROM STDIN") as copy:
+        command = f"COPY staging ({FILLED}) FROM STDIN"
+        with psycopg.connect(self.url) as connection, connection.cursor().copy(command) as copy:
             copy.write(text)
         self.execute("ANALYZE staging")
 

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from identity_invariants import broken_invariants
 from kangqiao.identity import errors
+from kangqiao.identity.absorbing import Absorption, Evidence, absorb
 from kangqiao.identity.deciding import link_patient, undo_decision, unlink_patient
 from kangqiao.identity.documents import DocumentKey, DocumentType
 from kangqiao.identity.finding import find_residents
@@ -15,6 +16,7 @@ from kangqiao.identity.models import Decision, Link, Patient, Resident, Resident
 from kangqiao.identity.queries import person
 from kangqiao.identity.searching import ByDocument, ByName
 from kangqiao.identity.services import Registration, Source, ensure_patients, register_patients
+from kangqiao.infra.ids import uuid7
 from kangqiao.trust.actors import Actor, ActorKind
 from kangqiao.trust.models import AuditEntry
 from kangqiao.trust.permissions import Permission
@@ -141,6 +143,17 @@ def test_a_patient_parted_from_a_resident_can_be_linked_again_once_that_is_taken
     assert unbroken()
     with pytest.raises(errors.AlreadyUndone):
         undo_decision(decision_id=parted.id, reason="确系本人", actor=CLERK)
+
+
+def test_what_only_a_comparison_joined_is_kept_apart_once_that_is_taken_back(people: dict[str, Patient]) -> None:
+    zhang, own = resident_of(people["keyed"]).id, people["keyless"].id
+    why = Evidence(own, people["keyed"].id, "name-birth", 0, 9.0, 0.998, "test")
+    joined = Absorption(uuid7(), zhang, own, Decision.Kind.MATCH, "姓名、出生日期相同", evidence=why)
+    assert absorb(connection.connection, [joined]) == {joined.decision_id}
+    undo_decision(decision_id=joined.decision_id, reason="同名", actor=CLERK)
+    assert resident_of(people["keyless"]).id == own
+    assert absorb(connection.connection, [joined._replace(decision_id=uuid7())]) == set()
+    assert unbroken()
 
 
 def test_a_merged_resident_is_not_found_and_its_document_leads_to_the_other(people: dict[str, Patient]) -> None:

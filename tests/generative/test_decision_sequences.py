@@ -4,6 +4,7 @@ The referee keeps nothing but a list of what happened, strikes out what was undo
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,7 +25,9 @@ from kangqiao.identity.deciding import (
 )
 from kangqiao.identity.models import Decision, Link, Patient, Resident, ResidentIdentifier
 from kangqiao.identity.services import Registration, Source, register_patients
+from kangqiao.identity.survivorship import attributes_of
 from kangqiao.infra.ids import uuid7
+from kangqiao.registry.models import Institution
 from kangqiao.trust.actors import Actor, ActorKind
 from kangqiao.trust.permissions import Permission
 
@@ -37,6 +40,10 @@ STEWARD = Actor(
 )
 KEYS = [None, None, ("01", "11010519491231002X"), ("03", "G12345678"), ("04", "H12345678")]
 NAMES = ["艾罕", "艾·罕", "艾 罕"]
+SEXES = ["1", "2", "0", None]
+DAYS = [None, date(1949, 12, 31)]
+PUBLIC = {"division_code": "530902000000", "ownership": "public"}
+NAMED = ["name", "sex", "birth_date"]
 PLACES = st.integers(0, 9)
 STEPS = st.lists(
     st.one_of(
@@ -103,6 +110,8 @@ class Now:
 def test_everybody_is_where_they_were_as_if_what_was_taken_back_had_never_been_decided(steps: list) -> None:
     told = Told()
     with transaction.atomic():
+        Institution.objects.create(id=1, code="530900001", name="市医院", short_name="市医院", type="A100", **PUBLIC)
+        Institution.objects.create(id=2, code="530900002", name="公安局", short_name="公安局", type="Z100", **PUBLIC)
         for word, *choice in [("register", 1, "a", 0, 0), ("register", 2, "b", 0, 1), *steps]:
             STEP[word](told, *choice)
             expected = told.again()
@@ -110,6 +119,7 @@ def test_everybody_is_where_they_were_as_if_what_was_taken_back_had_never_been_d
             assert stored_holders() == expected.holder
             assert stored_states() == expected.states()
             assert stored_apart() == expected.kept_apart
+            assert stored_names() == best_names()
             assert broken_invariants(connection.connection) == []
         transaction.set_rollback(True)
 
@@ -117,7 +127,10 @@ def test_everybody_is_where_they_were_as_if_what_was_taken_back_had_never_been_d
 def register(told: Told, institution: int, number: str, key: int, name: int) -> None:
     document = KEYS[key % len(KEYS)]
     known = Patient.objects.filter(institution_id=institution, local_number=number).first()
-    row = Registration(institution, number, NAMES[name % len(NAMES)], "1", None, *(document or (None, None)))
+    row = Registration(
+        institution, number, NAMES[name % 3], SEXES[name % 4], DAYS[key % 2], *(document or (None, None))
+    )
+    row = row._replace(registered_on=DAYS[name % 2])
     connection.ensure_connection()
     register_patients(connection.connection, source=Source.registrations([row]), actor_id=None)
     patient = Patient.objects.get(institution_id=institution, local_number=number)
@@ -197,10 +210,11 @@ def undo(told: Told, which: int) -> None:
     if not standing:
         return
     decision = standing[which % len(standing)]
+    known = Decision.objects.latest("id").id
     undo_decision(decision_id=decision.id, reason="弄错了", actor=STEWARD)
     told.strike_out(decision.id)
-    if decision.kind == Decision.Kind.MATCH:
-        kept_apart = Decision.objects.filter(kind=Decision.Kind.APART).latest("id")
+    kept_apart = Decision.objects.filter(kind=Decision.Kind.APART, id__gt=known).order_by("id").first()
+    if kept_apart:
         told.happened.append(("apart", kept_apart.id, kept_apart.resident_id, kept_apart.other_id))
 
 
@@ -228,6 +242,20 @@ def stored_holders() -> dict:
 
 def stored_states() -> dict:
     return dict(Resident.objects.exclude(state="merged").values_list("id", "state"))
+
+
+def stored_names() -> dict:
+    standing = Resident.objects.exclude(state="merged")
+    return {id: tuple(told) for id, *told in standing.values_list("id", *NAMED)}
+
+
+def best_names() -> dict:
+    return {resident: _best(resident) for resident in stored_states()}
+
+
+def _best(resident_id: UUID) -> tuple:
+    best = {each.word: each.best and each.best.value for each in attributes_of(resident_id)}
+    return tuple(best[word] for word in NAMED)
 
 
 def stored_apart() -> set:

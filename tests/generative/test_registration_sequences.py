@@ -22,8 +22,8 @@ STEPS = st.lists(st.one_of(REGISTRATIONS, NAMED), max_size=8)
 class Obvious:
     """Who is whom: each patient's key and name as registered, and whose number it was found to be.
 
-    A patient is grouped by its key where the one who holds it bears the same name: holders are called what their
-    first patient is called now.
+    A patient is grouped by its key where the one who holds it bears the same name: holders are called what most of
+    their patients are called now, what the first of them is called where as many say one thing as another.
     """
 
     told: dict = field(default_factory=dict)
@@ -41,21 +41,22 @@ class Obvious:
         anew = {
             patient for patient, (key, _) in news.items() if patient not in self.told or self.told[patient][0] != key
         }
-        follow = {self.held[patient] for patient in news if patient in self.told}
         for patient, (key, name) in news.items():
             if patient in anew and key:
                 self.named.setdefault(key, name)
         for patient, (key, name) in news.items():
             if patient not in anew:
                 continue
-            holder = key if key and self.named[key] == name else patient
+            holder = key if key and self.named[key] in (None, name) else patient
             self.relinked += self.held.get(patient, holder) != holder
             self.held[patient] = holder
         for patient, told in news.items():
             self.told[patient] = told
-        for key in follow & self.named.keys():
-            first = next((each for each in self.told if self.held[each] == key), None)
-            self.named[key] = self.told[first][1] if first else self.named[key]
+        self.named = {key: self.called(key) for key in self.named}
+
+    def called(self, key: tuple) -> str | None:
+        names = [self.told[each][1] for each in sorted(self.told) if self.held[each] == key]
+        return max(names, key=names.count, default=None)
 
     def groups(self) -> set[frozenset]:
         same: dict = {}

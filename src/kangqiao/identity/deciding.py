@@ -159,8 +159,9 @@ def undo_decision(*, decision_id: UUID, reason: str, actor: Actor) -> Decision:
         decision.save(update_fields=["undone_at", "undone_by", "undone_reason"])
         now_at = root_of(decision.resident_id)
         _put_back(moved, decision)
-        if decision.kind == Decision.Kind.MATCH:
-            _keep_apart(root_of(now_at), root_of(decision.other_id), reason.strip(), actor)
+        parted = root_of(now_at), root_of(decision.other_id)
+        if decision.kind == Decision.Kind.MATCH and parted[0] != parted[1]:
+            _keep_apart(*parted, reason.strip(), actor)
         _compare_again(now_at, decision.other_id)
         _audit(actor, Action.DECISION_UNDO, now_at, decision.id, {"other": str(decision.other_id)})
     return decision

@@ -171,11 +171,14 @@ def register_patients(
         run.count(statements.INSERT_OWN_RESIDENTS)
     undone = run.count(statements.UNDO_LINKS) if relinked else 0
     linked = run.count(statements.INSERT_LINKS) if keyed + keyless else 0
+    touched = run.count(statements.TOUCH_RESIDENTS) if keyed + changed else 0
+    if undone + touched:
+        run.plan_for(fresh + changed, "identity_touched")
+        run.row(statements.LOCK_RESIDENTS)
     if undone:
-        run.row(statements.LOCK_LEFT_RESIDENTS)
         run.count(statements.MERGE_LEFT_RESIDENTS)
-    if changed:
-        run.count(statements.FOLLOW_PATIENTS)
+    if touched:
+        run.count(statements.FOLLOW_TOUCHED)
     run.count(statements.NOTE_UNMATCHED)
     return Registered(created, changed, linked, undone, residents)
 

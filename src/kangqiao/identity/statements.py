@@ -13,6 +13,9 @@ from typing import Final
 
 from psycopg import sql
 
+from kangqiao.identity.linkage.unnamed import SAYS_LITTLE
+from kangqiao.identity.survivorship import RANKS, Rank
+
 WORKSPACE_SIZE: Final = """
 SELECT pg_relation_size(to_regclass('pg_temp.identity_arrival'))
      + pg_relation_size(to_regclass('pg_temp.identity_mapping'))
@@ -27,6 +30,7 @@ CREATE TEMP TABLE identity_arrival (
     ordinal bigint, patient_id uuid, known bool, relink bool, key_changes smallint, own_type text, own_number text
 );
 CREATE TEMP TABLE identity_left (resident_id uuid, patient_id uuid);
+CREATE TEMP TABLE identity_touched (resident_id uuid);
 CREATE TEMP TABLE identity_mapping (
     institution_id int, local_number text, ordinal bigint, patient_id uuid, fresh bool
 )
@@ -34,9 +38,9 @@ CREATE TEMP TABLE identity_mapping (
 """Tables of the session: kept, so that single rows do not churn the system catalogue, and not emptied by the commit,
 which would take longer than everything else about a single row."""
 
-CLEAR_ARRIVALS: Final = "DELETE FROM identity_arrival; DELETE FROM identity_left"
+CLEAR_ARRIVALS: Final = "DELETE FROM identity_arrival; DELETE FROM identity_left; DELETE FROM identity_touched"
 CLEAR_MAPPING: Final = "DELETE FROM identity_mapping"
-CLEAR_MUCH: Final = "TRUNCATE identity_arrival, identity_left, identity_mapping"
+CLEAR_MUCH: Final = "TRUNCATE identity_arrival, identity_left, identity_touched, identity_mapping"
 
 
 def _new_id(kind: str) -> str:
@@ -271,12 +275,37 @@ ON CONFLICT (patient_id) DO NOTHING
 """
 """Whoever is new or says something new is compared with others later (`matching`), at the latest by the next batch."""
 
-# -- residents that patients left, and residents whose patients changed -----------------------------------------------
+# -- residents that patients left, and what residents are called -------------------------------------------------------
 
-LOCK_LEFT_RESIDENTS: Final = """
+TOUCH_RESIDENTS: Final = """
+INSERT INTO identity_touched
+SELECT resident_id FROM identity_left
+ WHERE EXISTS (SELECT FROM identity_link link WHERE link.resident_id = identity_left.resident_id AND undone_at IS NULL)
+    OR resident_id <> patient_id
+UNION
+SELECT link.resident_id FROM identity_arrival arrival
+  JOIN identity_link link ON link.patient_id = arrival.patient_id AND link.undone_at IS NULL
+ WHERE arrival.known AND (arrival.own_number IS NULL
+                          OR arrival.patient_id NOT IN (SELECT patient_id FROM identity_left))
+UNION
+SELECT resident.id FROM identity_arrival arrival
+  JOIN identity_residentidentifier identifier
+    ON identifier.valid AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number
+  JOIN identity_resident resident ON resident.id = identifier.resident_id
+ WHERE arrival.relink
+   AND (coalesce(arrival.name, resident.name), coalesce(arrival.sex, resident.sex),
+        coalesce(arrival.birth_date, resident.birth_date))
+       IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date)
+"""
+"""Residents that may be called otherwise now: whoever was left, and whose patient, old or new, says something else.
+
+A new patient who says what is known already changes nothing.
+"""
+
+LOCK_RESIDENTS: Final = """
 SELECT count(*) FROM (
     SELECT FROM identity_resident resident
-     WHERE resident.id IN (SELECT resident_id FROM identity_left) AND resident.state = 'pending'
+     WHERE resident.id IN (SELECT resident_id FROM identity_left UNION ALL SELECT resident_id FROM identity_touched)
      ORDER BY resident.id FOR UPDATE
 ) locked
 """
@@ -290,42 +319,61 @@ UPDATE identity_resident resident SET state = 'merged', merged_into_id = now_at.
    AND NOT EXISTS (SELECT FROM identity_link link WHERE link.resident_id = resident.id AND link.undone_at IS NULL)
 """
 
-FOLLOW: Final = """
-WITH affected AS ({affected}), told AS MATERIALIZED (
-    SELECT resident.id, patient.name, patient.sex, patient.birth_date, citizen.resident_id IS NOT NULL AS by_number
+RANK: Final = "CASE {} ELSE {} END".format(
+    " ".join(
+        f"WHEN starts_with(institution.type, '{begins}') AND strpos(institution.name, '{holds}') > 0 THEN {rank.value}"
+        for rank, begins, holds in RANKS
+    ),
+    Rank.OTHER.value,
+)
+
+
+def _best(attribute: str, says_little: str) -> str:
+    """SQL of what counts most among what is said of a resident (`survivorship.in_order`)."""
+    order = (
+        f'{says_little}, rank, day DESC NULLS LAST, {attribute}_votes DESC, institution_id, local_number COLLATE "C"'
+    )
+    return f"(array_agg({attribute} ORDER BY {order}) FILTER (WHERE {attribute} IS NOT NULL))[1] AS {attribute}"
+
+
+FOLLOW: Final = f"""
+WITH affected AS ({{affected}}), said AS (
+    SELECT link.resident_id, patient.name, patient.sex, patient.birth_date, {RANK} AS rank,
+           patient.registered_on AS day, patient.institution_id, patient.local_number
       FROM affected
-      JOIN identity_resident resident ON resident.id = affected.resident_id
-      JOIN LATERAL (SELECT patient_id FROM identity_link link
-                     WHERE link.resident_id = affected.resident_id AND link.undone_at IS NULL
-                     ORDER BY link.patient_id LIMIT 1) first ON true
-      JOIN identity_patient patient ON patient.id = first.patient_id
-      LEFT JOIN LATERAL (SELECT resident_id FROM identity_residentidentifier identifier
-                          WHERE identifier.resident_id = affected.resident_id AND identifier.valid
-                            AND identifier.type = '01' LIMIT 1) citizen ON true
-     WHERE coalesce(patient.name, resident.name) IS DISTINCT FROM resident.name
-        OR citizen.resident_id IS NULL AND (coalesce(patient.sex, resident.sex),
-                                            coalesce(patient.birth_date, resident.birth_date))
-               IS DISTINCT FROM (resident.sex, resident.birth_date)
+      JOIN identity_link link ON link.resident_id = affected.resident_id AND link.undone_at IS NULL
+      JOIN identity_patient patient ON patient.id = link.patient_id
+      LEFT JOIN registry_institution institution ON institution.id = patient.institution_id
+    UNION ALL
+    SELECT resident_id, NULL, CASE WHEN substr(number, 17, 1) IN ('1', '3', '5', '7', '9') THEN '1' ELSE '2' END,
+           to_date(substr(number, 7, 8), 'YYYYMMDD'), {Rank.NUMBER.value}, NULL, 0, ''
+      FROM (SELECT DISTINCT ON (identifier.resident_id) identifier.resident_id, number
+              FROM affected JOIN identity_residentidentifier identifier USING (resident_id)
+             WHERE valid AND type = '01' ORDER BY identifier.resident_id, number) held
+), voted AS (
+    SELECT *, count(*) OVER (PARTITION BY resident_id, name) AS name_votes,
+           count(*) OVER (PARTITION BY resident_id, sex) AS sex_votes,
+           count(*) OVER (PARTITION BY resident_id, birth_date) AS birth_date_votes
+      FROM said
+), best AS (
+    SELECT resident_id, {_best("name", f"name ~ '{SAYS_LITTLE}'")}, {_best("sex", "sex NOT IN ('1', '2')")},
+           {_best("birth_date", "false")}
+      FROM voted GROUP BY resident_id
+), told AS MATERIALIZED (
+    SELECT resident.id, best.name, best.sex, best.birth_date
+      FROM affected JOIN identity_resident resident ON resident.id = affected.resident_id
+      LEFT JOIN best ON best.resident_id = affected.resident_id
+     WHERE resident.state <> 'merged'
+       AND (best.name, best.sex, best.birth_date) IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date)
      ORDER BY resident.id
        FOR UPDATE OF resident
 )
-UPDATE identity_resident resident
-   SET name = coalesce(told.name, resident.name),
-       sex = CASE WHEN by_number THEN resident.sex ELSE coalesce(told.sex, resident.sex) END,
-       birth_date = CASE WHEN by_number THEN resident.birth_date ELSE coalesce(told.birth_date, resident.birth_date) END
+UPDATE identity_resident resident SET name = told.name, sex = told.sex, birth_date = told.birth_date
   FROM told WHERE resident.id = told.id
 """
+"""A resident is called what the weightiest of its patients is called, whatever it was called before."""
 
-FOLLOW_PATIENTS: Final = FOLLOW.format(
-    affected="""
-    SELECT resident_id FROM identity_left WHERE resident_id <> patient_id
-    UNION
-    SELECT link.resident_id FROM identity_arrival arrival
-      JOIN identity_link link ON link.patient_id = arrival.patient_id AND link.undone_at IS NULL
-     WHERE arrival.known AND NOT arrival.relink
-"""
-)
-"""A resident is called what its first patient is called; sex and birth date of a citizen come of the number."""
+FOLLOW_TOUCHED: Final = FOLLOW.format(affected="SELECT resident_id FROM identity_touched")
 
 FOLLOW_PATIENTS_OF_ONE: Final = FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id")
 """The same for one resident, when people link or undo by hand."""

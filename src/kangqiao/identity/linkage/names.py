@@ -10,16 +10,13 @@ import pyarrow as pa
 from pypinyin import lazy_pinyin
 
 from kangqiao.identity.linkage.hashing import hashed_rows
+from kangqiao.identity.linkage.unnamed import NEWBORN, NOTHING
 
 LONGEST: Final = 16
 """Characters that count; what is longer is compared by its beginning."""
 
 NO_NAME: Final = 0
 """The place of no name, of 不详, 无名氏 and the like."""
-
-NOTHING: Final = re.compile("不详|未知|无|无名|无名氏|佚名|待查|婴儿|新生儿|毛毛|宝宝")
-NEWBORN: Final = re.compile("之(?P<order>长|次|大|小|二|双|孪)?(子|女|婴|男婴|女婴|儿)(?P<sign>[12一二甲乙AB大小])?$")
-"""How a child without a name is written down: by its mother's (某某之子、某某之女), as commonly seen."""
 
 SEPARATORS: Final = re.compile(r"[\s　·•・‧∙⋅.．。,，'’\-]")
 
