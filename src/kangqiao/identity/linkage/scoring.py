@@ -172,8 +172,8 @@ def _name(one, other, codes):  # pragma: no cover - compiled
     shorter, longer = sorted_pair(one.length, other.length)
     if longer == 2:
         return _two_characters(codes[one.name], codes[other.name], one.surname == other.surname)
-    edits = _edits(codes[one.name], one.length, codes[other.name], other.length)
-    if shorter > 2 and edits <= 1 + longer // 6:
+    apart = edits(codes[one.name], one.length, codes[other.name], other.length)
+    if shorter > 2 and apart <= 1 + longer // 6:
         return _one_character(codes[one.name], codes[other.name], shorter, longer)
     return Name.SURNAME if one.surname == other.surname else Name.DIFFERENT
 
@@ -234,7 +234,7 @@ def _newborns(one, other):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _edits(codes, length, with_codes, with_length):  # pragma: no cover - compiled
+def edits(codes, length, with_codes, with_length):  # pragma: no cover - compiled
     """Return the optimal string alignment distance: characters put in, left out, replaced, neighbours swapped."""
     before, last, now = np.zeros(17, np.int16), np.arange(17).astype(np.int16), np.zeros(17, np.int16)
     for row in range(1, length + 1):
