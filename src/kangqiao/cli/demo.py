@@ -34,6 +34,7 @@ def provide_demo(settings: Configuration, report: Report, *, residents: int = RE
     if not (folder / LOADED).exists():
         _generate(folder, residents, report)
         _load(folder, settings, report)
+        _match(report)
         _measure(settings, report)
         _count(report)
         (folder / LOADED).touch()
@@ -77,6 +78,19 @@ def _load(folder: Path, settings: Configuration, report: Report) -> None:
             batch = process_batch(batch_id=batch.id, store=store, work=settings.home / "work")
             rows += (batch.receipt or {})["totals"]["rows"]
     report(f"✓ 已处理 {len(batches)} 个批次、{rows:,} 行，回执见“数据接入”")
+
+
+def _match(report: Report) -> None:
+    from kangqiao.identity.rematching import match
+    from kangqiao.trust.actors import system_actor
+
+    with _bar() as bar:
+        task = bar.add_task("比对居民")
+        done = match(
+            actor=system_actor("demo"),
+            say=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
+    report(f"✓ 已比对 {done.compared:,} 名患者，合并 {done.joined:,} 位居民，{done.doubts:,} 项疑问待人工认定")
 
 
 def _measure(settings: Configuration, report: Report) -> None:

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from kangqiao.cli.doctor import doctor
+from kangqiao.cli.identity import identity
 from kangqiao.cli.intake import intake
 from kangqiao.cli.quality import quality
 from kangqiao.cli.standards import standards
@@ -22,6 +23,7 @@ def kangqiao() -> None:
 
 
 program.add_typer(intake, name="intake")
+program.add_typer(identity, name="identity")
 program.add_typer(quality, name="quality")
 program.add_typer(standards, name="standards")
 program.command(help="启动数据库、页面服务和后台任务，按 Ctrl-C 停止")(up)

@@ -120,11 +120,16 @@ SELECT decision_id, kind, kept, absorbed, actor_id, approved_by, reason,
   FROM identity_absorbing
 """
 _SETTLE: Final = """
-WITH settled AS (
+WITH about AS MATERIALIZED (
+    SELECT doubt.id, joined.* FROM identity_absorbing joined JOIN identity_doubt doubt ON doubt.first_id = absorbed
+     WHERE doubt.state IN ('open', 'proposed')
+    UNION
+    SELECT doubt.id, joined.* FROM identity_absorbing joined JOIN identity_doubt doubt ON doubt.second_id = absorbed
+     WHERE doubt.state IN ('open', 'proposed')
+), settled AS (
     UPDATE identity_doubt doubt
-       SET state = 'settled', decided_at = statement_timestamp(), decision_id = joined.decision_id
-      FROM identity_absorbing joined
-     WHERE doubt.state IN ('open', 'proposed') AND absorbed IN (first_id, second_id)
+       SET state = 'settled', decided_at = statement_timestamp(), decision_id = about.decision_id
+      FROM about WHERE doubt.id = about.id
     RETURNING absorbed, first_id = kept OR second_id = kept AS between_both
 )
 INSERT INTO identity_unmatched (patient_id)
@@ -160,9 +165,13 @@ UPDATE identity_resident resident SET state = 'confirmed'
    AND EXISTS (SELECT FROM identity_residentidentifier identifier WHERE identifier.resident_id = kept)
 """
 _MARK: Final = """
-UPDATE identity_resident resident SET state = 'merged', merged_into_id = kept
-  FROM identity_absorbing
- WHERE resident.id = absorbed OR resident.merged_into_id = absorbed AND resident.state = 'merged'
+WITH gone AS MATERIALIZED (
+    SELECT absorbed AS id, kept FROM identity_absorbing
+    UNION ALL
+    SELECT earlier.id, kept FROM identity_absorbing
+      JOIN identity_resident earlier ON earlier.merged_into_id = absorbed AND earlier.state = 'merged'
+)
+UPDATE identity_resident resident SET state = 'merged', merged_into_id = gone.kept FROM gone WHERE resident.id = gone.id
 """
 _MOVE_APART: Final = """
 WITH moved AS (

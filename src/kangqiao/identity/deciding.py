@@ -277,7 +277,13 @@ def _follow(*residents: UUID) -> None:
 def _compare_again(*residents: UUID) -> None:
     """Let the next matching look at the patients of these residents: doubts about them may be others now."""
     patients = Link.objects.filter(resident_id__in=residents, undone_at=None).values_list("patient_id", flat=True)
-    Unmatched.objects.bulk_create([Unmatched(patient_id=each) for each in patients], ignore_conflicts=True)
+    now = timezone.now()
+    Unmatched.objects.bulk_create(
+        [Unmatched(patient_id=each, since=now) for each in patients],
+        update_conflicts=True,
+        update_fields=["since"],
+        unique_fields=["patient_id"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,19 @@ class Clue(models.Model):
         return str(self.patient_id)
 
 
+class Traits(models.Model):
+    """What a patient says, as it is compared (`traits.TRAITS`), of the registration that was last compared."""
+
+    patient_id = models.UUIDField("患者", primary_key=True)
+    content = models.BinaryField("比对特征")
+
+    class Meta:
+        verbose_name = "比对特征"
+
+    def __str__(self) -> str:
+        return str(self.patient_id)
+
+
 class LinkageModel(models.Model):
     """A version of the model (`linkage.model.Model` as JSON), kept as long as links name it; the newest decides.
 

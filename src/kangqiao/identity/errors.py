@@ -66,3 +66,10 @@ class DoubtMoved(IdentityError):
 
     def __init__(self, state: str) -> None:
         super().__init__(f"这项疑问刚刚有了变化，现在是“{state}”，请刷新页面查看最新情况。")
+
+
+class MatchingBusy(IdentityError):
+    """Somebody is comparing already; what waits will be compared by them."""
+
+    def __init__(self) -> None:
+        super().__init__("另一个进程正在比对，请稍后再试。")

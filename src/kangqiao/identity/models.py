@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from kangqiao.identity.decisions import Apart, Clue, Decision, Doubt, LinkageModel, Unmatched
+from kangqiao.identity.decisions import Apart, Clue, Decision, Doubt, LinkageModel, Traits, Unmatched
 from kangqiao.identity.documents import DocumentType
 from kangqiao.infra.ids import uuid7
 
@@ -24,6 +24,7 @@ __all__ = [
     "Patient",
     "Resident",
     "ResidentIdentifier",
+    "Traits",
     "Unmatched",
 ]
 

@@ -271,9 +271,10 @@ SELECT {_new_id("links")}, arrival.patient_id, coalesce(identifier.resident_id, 
 
 NOTE_UNMATCHED: Final = """
 INSERT INTO identity_unmatched (patient_id) SELECT patient_id FROM identity_arrival ORDER BY patient_id
-ON CONFLICT (patient_id) DO NOTHING
+ON CONFLICT (patient_id) DO UPDATE SET since = excluded.since
 """
-"""Whoever is new or says something new is compared with others later (`matching`), at the latest by the next batch."""
+"""Whoever is new or says something new is compared with others later (`matching`). Who waits already waits anew: what
+is being compared just now is what was said before."""
 
 # -- residents that patients left, and what residents are called -------------------------------------------------------
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from kangqiao.identity.jobs import match_soon
 from kangqiao.infra import configuration
 from kangqiao.infra.files import FileStore
 from kangqiao.intake import inbox
@@ -30,6 +31,7 @@ def process(batch_id: str) -> None:
     try:
         with suppress(BatchBusy):
             process_batch(batch_id=UUID(batch_id), store=FileStore(settings.archive_url), work=settings.home / "work")
+            match_soon()
     finally:
         connection.close()
 

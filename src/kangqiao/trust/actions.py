@@ -28,6 +28,7 @@ class Action(TextChoices):
     DOUBT_READ = "identity:doubt:read", "查看身份疑问"
     PATIENT_REGISTER = "identity:patient:register", "登记患者"
     RESIDENT_MATCH = "identity:resident:match", "比对居民"
+    MODEL_KEEP = "identity:model:keep", "启用比对模型"
     TIMELINE_READ = "records:timeline:read", "调阅健康档案"
     SOURCE_READ = "records:source:read", "查看来源记录"
     BATCH_SUBMIT = "intake:batch:submit", "报送数据批次"
@@ -80,6 +81,7 @@ OBJECT_LABELS: dict[str, str] = {
     "patient": "患者",
     "decision": "身份认定",
     "doubt": "身份疑问",
+    "linkage-model": "比对模型",
     "timeline": "健康档案",
     "record": "来源记录",
     "batch": "数据批次",

@@ -1,5 +1,6 @@
 """Writing the audit log: one entry per act on personal data or on the keys to it, in the act's transaction."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -65,4 +66,27 @@ def record_act(
         outcome=outcome,
         address=actor.address,
         detail=detail,
+    )
+
+
+def record_acts(
+    *, actor: Actor, action: Action, object_kind: str, acts: Sequence[tuple[UUID, UUID, dict[str, Any]]]
+) -> None:
+    """Write one entry per act (resident, object, detail), under the same conditions as `record_act`."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("record_acts belongs into the transaction of the acts")
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            institution_id=actor.institution_id,
+            action=action,
+            resident_id=resident_id,
+            object_kind=object_kind,
+            object_id=str(object_id),
+            outcome=Outcome.DONE,
+            address=actor.address,
+            detail=detail,
+        )
+        for resident_id, object_id, detail in acts
     )

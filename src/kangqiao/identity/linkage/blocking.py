@@ -77,12 +77,13 @@ def keys_of(rows, rule):  # pragma: no cover - compiled
     """Return the keys of rows of entries by the rule at a place of `RULES`."""
     keys = np.empty(len(rows), np.int64)
     for row in range(len(rows)):
-        keys[row] = _key(rows[row], rule)
+        keys[row] = key_of(rows[row], rule)
     return keys
 
 
 @numba.njit(cache=True, nogil=True)
-def _key(entry, rule):  # noqa: PLR0912 # pragma: no cover - compiled
+def key_of(entry, rule):  # noqa: PLR0912 # pragma: no cover - compiled
+    """Return the key of a row of entries by the rule at a place of `RULES`, NONE where it does not look."""
     birth, surname = np.int64(entry.birth), np.int64(entry.surname)
     if rule == 0:
         return entry.key

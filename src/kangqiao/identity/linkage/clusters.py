@@ -59,18 +59,18 @@ def clustered(
     forbidden = (patterns >> (BITS * OBSTACLE)) != 0
     own = np.where((rows["key"] > 0) & (rows["fit"] != FAR), rows["key"], NONE)
     neighbours = (patterns & (LEVELS - 1)) == Document.NEIGHBOURS_VALID
-    start, edges = _edges(pairs.left, pairs.right, len(own))
+    start, edges = edges_of(pairs.left, pairs.right, len(own))
 
     def grown(known: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         order = chosen[np.lexsort((pairs.right[chosen], pairs.left[chosen], -weights[chosen]))]
         left, right, average = pairs.left, pairs.right, thresholds.average
         return _grown(left, right, weights, forbidden, neighbours, own, start, edges, average, known, order)
 
-    linkable = (pairs.right >= len(known)) & ~forbidden & ~_for_a_human(rows, pairs, patterns)
+    linkable = (pairs.right >= len(known)) & ~forbidden & ~for_a_human(rows, pairs, patterns)
     strong = np.flatnonzero(linkable & (weights >= thresholds.same))
-    strong = strong[~_of_either_twin(rows, pairs.left[strong], pairs.right[strong])]
+    strong = strong[~of_either_twin(rows, pairs.left[strong], pairs.right[strong])]
     person = grown(known, strong)
-    fitting = _only_fitting(pairs, weights, linkable, person, own, thresholds)
+    fitting = only_fitting(pairs, weights, linkable, person, own, thresholds)
     if len(fitting):
         person = grown(person, fitting)
 
@@ -80,7 +80,7 @@ def clustered(
     return Clusters(person, decision.astype(np.int8))
 
 
-def _only_fitting(
+def only_fitting(
     pairs: Pairs,
     weights: np.ndarray,
     linkable: np.ndarray,
@@ -101,7 +101,7 @@ def _only_fitting(
     return np.unique(pair[fits])
 
 
-def _for_a_human(rows: np.ndarray, pairs: Pairs, patterns: np.ndarray) -> np.ndarray:
+def for_a_human(rows: np.ndarray, pairs: Pairs, patterns: np.ndarray) -> np.ndarray:
     """Say which pairs no weight links: names that have nothing in common, one number under two names of a family for
     two birth dates, and which of several newborns a child was."""
     document, name, birth = (patterns >> (BITS * place) & (LEVELS - 1) for place in range(3))
@@ -114,7 +114,7 @@ def _for_a_human(rows: np.ndarray, pairs: Pairs, patterns: np.ndarray) -> np.nda
     return unlike | borrowed | (which & (document != Document.SAME) & (document != Document.SAME_OTHER))
 
 
-def _of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Say which links join an unnamed newborn that has links to differently sounding names, too."""
     first, second = rows["newborn"][left] != 0, rows["newborn"][right] != 0
     newborn, other = np.where(first, left, right), np.where(first, right, left)
@@ -123,7 +123,7 @@ def _of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np
 
 
 @numba.njit(cache=True, nogil=True)
-def _edges(left, right, count):  # pragma: no cover - compiled
+def edges_of(left, right, count):  # pragma: no cover - compiled
     """Return for each position where its pairs begin in the second array, which lists pairs."""
     start = np.zeros(count + 1, np.int64)
     for place in range(len(left)):
@@ -141,7 +141,8 @@ def _edges(left, right, count):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _head(parent, place):  # pragma: no cover - compiled
+def head_of(parent, place):  # pragma: no cover - compiled
+    """Return the head of the group of a place."""
     while parent[place] != place:
         parent[place] = parent[parent[place]]
         place = parent[place]
@@ -160,7 +161,7 @@ def _grown(  # pragma: no cover - compiled
             parent[place] = known[place]
             _put(place, known[place], following, last, size, key)
     for pair in order:
-        one, other = _head(parent, left[pair]), _head(parent, right[pair])
+        one, other = head_of(parent, left[pair]), head_of(parent, right[pair])
         if one == other:
             continue
         if key[one] != NONE and key[other] != NONE and key[one] != key[other] and not neighbours[pair]:
@@ -172,7 +173,7 @@ def _grown(  # pragma: no cover - compiled
         parent[second] = first
         _put(second, first, following, last, size, key)
     for place in range(count):
-        parent[place] = _head(parent, place)
+        parent[place] = head_of(parent, place)
     return parent
 
 
@@ -194,7 +195,7 @@ def _fit(  # pragma: no cover - compiled
         for place in range(start[member], start[member + 1]):
             pair = edges[place]
             far = right[pair] if left[pair] == member else left[pair]
-            if _head(parent, far) != larger:
+            if head_of(parent, far) != larger:
                 continue
             if forbidden[pair]:
                 return False

@@ -4,6 +4,7 @@ Counted over all registrations once, kept beside the model, and asked when a few
 millions. Only crowds are kept: what is not there belongs to fewer than the smallest number that matters.
 """
 
+from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -91,11 +92,26 @@ def _standing_behind(value: np.ndarray, crowds: np.ndarray, counts: np.ndarray) 
 
 def save_crowds(crowds: Crowds, path: Path) -> None:
     """Write the crowds as one .npz file."""
-    with path.open("wb") as file:
-        np.savez(file, **crowds._asdict())
+    path.write_bytes(crowds_as_bytes(crowds))
 
 
 def load_crowds(path: Path) -> Crowds:
     """Read what `save_crowds` wrote; raises KeyError when something is missing."""
-    with np.load(path, allow_pickle=False) as kept:
+    return crowds_from(path.read_bytes())
+
+
+def crowds_as_bytes(crowds: Crowds) -> bytes:
+    """Return the crowds as the content of an .npz file."""
+    file = BytesIO()
+    np.savez(file, **crowds._asdict())
+    return file.getvalue()
+
+
+def crowds_from(content: bytes) -> Crowds:
+    """Read what `crowds_as_bytes` returned; raises KeyError when something is missing."""
+    with np.load(BytesIO(content), allow_pickle=False) as kept:
         return Crowds(*(kept[word] for word in Crowds._fields))
+
+
+NO_CROWDS: Final = Crowds(*(np.zeros(0, kind) for kind in (np.int64, np.int32) * 3))
+"""Before anything was counted."""

@@ -90,9 +90,14 @@ def _content(columns, names):  # pragma: no cover - compiled
 
 @numba.njit(cache=True, nogil=True)
 def _trust(columns, row):  # pragma: no cover - compiled
+    return trust(columns.fit[row], columns.key[row], columns.sex[row], columns.birth[row])
+
+
+@numba.njit(cache=True, nogil=True)
+def trust(fit, key, sex, birth):  # pragma: no cover - compiled
     """Return how a number fits its holder: FAR, too, where it tells another sex besides another birth date."""
-    other_sex = columns.key[row] > 0 and columns.sex[row] == 1 + columns.key[row] % 2
-    return FAR if other_sex and columns.fit[row] == NEAR and columns.birth[row] != NONE else columns.fit[row]
+    other_sex = key > 0 and sex == 1 + key % 2
+    return FAR if other_sex and fit == NEAR and birth != NONE else fit
 
 
 @numba.njit(cache=True, nogil=True)

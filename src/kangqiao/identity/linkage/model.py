@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -102,9 +102,14 @@ def explained(model: Model, *, pattern: int, rule: int) -> list[Step]:
 
 
 def save_model(model: Model, path: Path) -> None:
-    """Write the model as JSON that a person can read: chances in the order of `classes`, weights against the rivals."""
+    """Write the model as a JSON file."""
+    path.write_text(json.dumps(content_of(model), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def content_of(model: Model) -> dict[str, Any]:
+    """Return the model as JSON that people can read: chances in the order of `classes`, weights against the rivals."""
     fields = {field.word: _told(model, place) for place, field in enumerate(FIELDS)}
-    content = {
+    return {
         "format": FORMAT,
         "version": model.version,
         "classes": list(CLASSES),
@@ -113,7 +118,6 @@ def save_model(model: Model, path: Path) -> None:
         "statistics": model.statistics,
         "fields": fields,
     }
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _told(model: Model, place: int) -> dict[str, dict[str, object]]:
@@ -128,8 +132,12 @@ def _told(model: Model, place: int) -> dict[str, dict[str, object]]:
 
 
 def load_model(path: Path) -> Model:
+    """Read a model file; raises what `model_from` raises."""
+    return model_from(json.loads(path.read_text(encoding="utf-8")))
+
+
+def model_from(content: dict[str, Any]) -> Model:
     """Read a model; raises UnreadableModel when it is of another format or knows other classes, fields or levels."""
-    content = json.loads(path.read_text(encoding="utf-8"))
     if content.get("format") != FORMAT or content.get("classes") != list(CLASSES):
         raise UnreadableModel(f"模型文件的格式应为 {FORMAT}，实为 {content.get('format')}，请重新训练")
     chances = np.zeros((len(CLASSES), len(FIELDS), LEVELS))

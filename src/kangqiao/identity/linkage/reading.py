@@ -185,12 +185,12 @@ def _days_and_fits(key, birth, day, registered, newborn):  # pragma: no cover - 
         inside = key[row] // 1000 % 100_000_000 if key[row] > 0 else NONE
         told = day_of(inside) if key[row] > 0 else UNDATED
         days[row] = day[row] if birth[row] != NONE else registered[row] if newborn[row] else told
-        fits[row] = NEAR if key[row] <= 0 else _fit(inside, told, birth[row], days[row])
+        fits[row] = NEAR if key[row] <= 0 else how_number_fits(inside, told, birth[row], days[row])
     return days, fits
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit(inside, told, birth, day):  # pragma: no cover - compiled
+def how_number_fits(inside, told, birth, day):  # pragma: no cover - compiled
     """Return how the birth date inside a number agrees with the recorded one, or with the day known without one."""
     if inside == birth:
         return FITS

@@ -1,0 +1,238 @@
+"""By what patients are found: keeping what they say and their clues, and fetching everybody who shares one.
+
+Both follow the registration that was last compared; who has said something new since waits in `identity_unmatched`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import numpy as np
+from psycopg import Connection
+from psycopg.rows import namedtuple_row
+
+from kangqiao.identity.judging import Scene
+from kangqiao.identity.linkage.columns import NONE
+from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds
+from kangqiao.identity.linkage.joining import Persons
+from kangqiao.identity.models import Link, Resident
+from kangqiao.identity.traits import (
+    MOST,
+    TRAITS,
+    Compared,
+    Told,
+    clues_of,
+    compared_from,
+    contents_of,
+    faces_of,
+    traits_from,
+    traits_of,
+)
+
+PIECE: Final = 1 << 18
+"""Patients whose traits are in memory at a time when all are written."""
+BY_HAND: Final = (Link.Reason.MANUAL.value,)
+
+
+class Clues(NamedTuple):
+    """What is looked for: clues (int64) and how many patients may share each (int32)."""
+
+    clue: list[int]
+    most: list[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbourhood:
+    """Everybody who may be somebody asked for, with all patients of the same residents; ids in ascending order."""
+
+    patients: list[UUID]
+    residents: list[UUID]
+    scene: Scene
+
+
+def read_patients(connection: Connection, ids: Sequence[UUID]) -> list[tuple[UUID, Told]]:
+    """Return what registered patients say; others say nothing."""
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        rows: list[Any] = cursor.execute(_READ, {"ids": list(ids)}).fetchall()
+    return [(row.id, row) for row in rows]
+
+
+def keep_traits(connection: Connection, patients: Sequence[tuple[UUID, Told]], *, today: date) -> Clues:
+    """Keep what patients say now, with their clues instead of former ones; return these."""
+    return keep_packed(connection, {id: traits_of(told, today=today) for id, told in patients})
+
+
+def are_of_now(connection: Connection) -> bool:
+    """Say whether what is kept is what this version of the engine compares."""
+    kept = connection.execute("SELECT octet_length(content) FROM identity_traits LIMIT 1").fetchone()
+    return kept is None or kept[0] == TRAITS.itemsize
+
+
+def keep_packed(connection: Connection, packed: dict[UUID, bytes]) -> Clues:
+    """The same for TRAITS of patients as bytes."""
+    former: dict[UUID, bytes] = dict(connection.execute(_FORMER, {"ids": list(packed)}).fetchall())
+    if former:
+        connection.execute(_FORGET, _rows_of_clues(former))
+    kept = _rows_of_clues(packed)
+    connection.execute(_KEEP, {**kept, "ids": list(packed), "contents": list(packed.values())})
+    return sought(list(packed.values()))
+
+
+def rebuild(connection: Connection, patients: np.ndarray, traits_at: Callable[[slice], np.ndarray]) -> None:
+    """Keep the traits and clues of everybody anew: `patients` (n, 16) uint8 ids, and the TRAITS of some of them.
+
+    Until the transaction ends nobody can be found by clues.
+    """
+    connection.execute(_EMPTY)
+    pieces = [slice(start, start + PIECE) for start in range(0, len(patients), PIECE)]
+    with connection.cursor().copy("COPY identity_traits (patient_id, content) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(_COPY_BEGINS)
+        for piece in pieces:
+            copy.write(_traits_to_copy(patients[piece], traits_at(piece)))
+        copy.write(_COPY_ENDS)
+    with connection.cursor().copy("COPY identity_clue (clue, patient_id) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(_COPY_BEGINS)
+        for piece in pieces:
+            copy.write(_clues_to_copy(patients[piece], clues_of(compared_from(traits_at(piece), NO_CROWDS))))
+        copy.write(_COPY_ENDS)
+    connection.execute(_INDEX)
+
+
+def _traits_to_copy(patients: np.ndarray, traits: np.ndarray) -> bytes:
+    rows = np.zeros(len(patients), _TRAITS_ROW)
+    rows["fields"], rows["id_bytes"], rows["content_bytes"] = 2, patients.shape[1], TRAITS.itemsize
+    rows["id"], rows["content"] = patients, traits.view(np.uint8).reshape(len(traits), TRAITS.itemsize)
+    return rows.tobytes()
+
+
+def _clues_to_copy(patients: np.ndarray, clues: np.ndarray) -> bytes:
+    patient, rule = np.nonzero(clues)
+    rows = np.zeros(len(patient), _CLUE_ROW)
+    rows["fields"], rows["clue_bytes"], rows["id_bytes"] = 2, 8, patients.shape[1]
+    rows["clue"], rows["id"] = clues[patient, rule], patients[patient]
+    return rows.tobytes()
+
+
+def sought(packed: Sequence[bytes]) -> Clues:
+    """Return the clues by which others like these are found, each once."""
+    found = _clues(packed)
+    clues, first = np.unique(found, return_index=True)
+    most = MOST[first % len(MOST)]
+    return Clues(clues[clues != NONE].tolist(), most[clues != NONE].tolist())
+
+
+def neighbourhood(connection: Connection, *, clues: Clues, asked: Sequence[UUID], crowds: Crowds) -> Neighbourhood:
+    """Return the patients that share one of the clues, and those asked for, with all patients of their residents."""
+    rows = connection.execute(NEAR, {"clue": clues.clue, "most": clues.most, "asked": list(asked)}).fetchall()
+    rows.sort(key=lambda row: row[0].int)
+    patients, linked, states, reasons, packed = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    residents = sorted(set(linked), key=lambda each: each.int)
+    place, wanted = {id: at for at, id in enumerate(residents)}, set(asked)
+    confirmed = np.zeros(len(residents), bool)
+    person = np.array([place[id] for id in linked], np.int32)
+    confirmed[person] = [state == Resident.State.CONFIRMED for state in states]
+    compared = compared_from(traits_from(packed), crowds)
+    contents = contents_of(compared.rows)
+    faces = faces_of(contents, person)
+    sought_after = {(contents[at], person[at]) for at, id in enumerate(patients) if id in wanted}
+    apart = connection.execute(_APART, {"residents": residents}).fetchall()
+    scene = Scene(
+        Compared(compared.rows[faces], compared.codes),
+        Persons(
+            person[faces],
+            confirmed,
+            _packed_pairs([(place[one], place[other]) for one, other in apart], len(residents)),
+        ),
+        asked=np.array([(contents[at], person[at]) in sought_after for at in faces], bool),
+        by_hand=np.array([reasons[at] in BY_HAND for at in faces], bool),
+    )
+    return Neighbourhood([patients[at] for at in faces], residents, scene)
+
+
+def _packed_pairs(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
+    return np.array(sorted(min(pair) * count + max(pair) for pair in pairs), np.int64)
+
+
+def _clues(packed: Sequence[bytes]) -> np.ndarray:
+    return clues_of(compared_from(traits_from(packed), NO_CROWDS))
+
+
+def _rows_of_clues(packed: dict[UUID, bytes]) -> dict[str, list]:
+    found = _clues(list(packed.values()))
+    row, rule = np.nonzero(found)
+    ids = list(packed)
+    return {"clues": found[row, rule].tolist(), "patients": [ids[place] for place in row.tolist()]}
+
+
+_ID: Final = ("u1", (16,))
+_TRAITS_ROW: Final = np.dtype(
+    [
+        ("fields", ">i2"),
+        ("id_bytes", ">i4"),
+        ("id", *_ID),
+        ("content_bytes", ">i4"),
+        ("content", "u1", (TRAITS.itemsize,)),
+    ]
+)
+_CLUE_ROW: Final = np.dtype(
+    [("fields", ">i2"), ("clue_bytes", ">i4"), ("clue", ">i8"), ("id_bytes", ">i4"), ("id", *_ID)]
+)
+"""Rows as COPY takes them in binary form (PostgreSQL manual, COPY, file formats)."""
+_COPY_BEGINS: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_ENDS: Final = b"\xff\xff"
+_EMPTY: Final = """
+ALTER TABLE identity_clue DROP CONSTRAINT identity_clue_pkey;
+TRUNCATE identity_clue, identity_traits
+"""
+_INDEX: Final = """
+SET LOCAL maintenance_work_mem = '256MB';
+ALTER TABLE identity_clue ADD CONSTRAINT identity_clue_pkey PRIMARY KEY (clue, patient_id)
+"""
+_READ: Final = """
+SELECT id, institution_id, name, sex, birth_date, key_type, key_number, shown_number, health_card, phone, division,
+       mother_name, mother_number, registered_on
+  FROM identity_patient WHERE id = ANY(%(ids)s) AND registered
+"""
+_FORMER: Final = f"""
+SELECT patient_id, content FROM identity_traits
+ WHERE patient_id = ANY(%(ids)s) AND octet_length(content) = {TRAITS.itemsize}
+"""
+_FORGET: Final = """
+DELETE FROM identity_clue USING unnest(%(clues)s::bigint[], %(patients)s::uuid[]) AS former(clue, patient_id)
+ WHERE identity_clue.clue = former.clue AND identity_clue.patient_id = former.patient_id
+"""
+_KEEP: Final = """
+WITH kept AS (
+    INSERT INTO identity_traits (patient_id, content) SELECT * FROM unnest(%(ids)s::uuid[], %(contents)s::bytea[])
+    ON CONFLICT (patient_id) DO UPDATE SET content = excluded.content
+)
+INSERT INTO identity_clue (clue, patient_id) SELECT * FROM unnest(%(clues)s::bigint[], %(patients)s::uuid[])
+ON CONFLICT DO NOTHING
+"""
+NEAR: Final = f"""
+WITH met AS MATERIALIZED (
+    SELECT DISTINCT found.patient_id
+      FROM unnest(%(clue)s::bigint[], %(most)s::int[]) AS sought(clue, most)
+     CROSS JOIN LATERAL (SELECT ARRAY(SELECT patient_id FROM identity_clue WHERE identity_clue.clue = sought.clue
+                                       LIMIT sought.most + 1) AS patients) block
+     CROSS JOIN LATERAL unnest(block.patients) AS found(patient_id)
+     WHERE cardinality(block.patients) <= sought.most
+     UNION
+    SELECT unnest(%(asked)s::uuid[])
+), near AS MATERIALIZED (
+    SELECT DISTINCT link.resident_id FROM met
+      JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
+)
+SELECT link.patient_id, link.resident_id, resident.state, link.reason, traits.content
+  FROM near
+  JOIN identity_resident resident ON resident.id = near.resident_id
+  JOIN identity_link link ON link.resident_id = near.resident_id AND link.undone_at IS NULL
+  JOIN identity_traits traits ON traits.patient_id = link.patient_id
+ WHERE octet_length(traits.content) = {TRAITS.itemsize}
+"""
+_APART: Final = """
+SELECT first_id, second_id FROM identity_apart
+ WHERE first_id = ANY(%(residents)s) AND second_id = ANY(%(residents)s)
+"""

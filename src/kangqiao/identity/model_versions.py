@@ -1,0 +1,80 @@
+"""Which model decides: the newest that was kept, or before there is one that of a simulated city."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import transaction
+
+from kangqiao.identity import linkage
+from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds, crowds_as_bytes, crowds_from
+from kangqiao.identity.linkage.model import Model, content_of, load_model, model_from
+from kangqiao.identity.models import LinkageModel
+from kangqiao.trust.actions import Action
+from kangqiao.trust.actors import Actor
+from kangqiao.trust.audit import record_act
+
+SIMULATED_CITY: Final = "simulated-city.json"
+"""Learnt on registrations of `simulation.identities`, which no real city resembles in every respect."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InUse:
+    """A model and what many share in the city it was learnt in."""
+
+    model: Model
+    crowds: Crowds
+
+
+_known: dict[str, InUse] = {}
+
+
+def model_in_use() -> InUse:
+    """Return what decides now. Raises UnreadableModel where the newest model is of another version of the engine."""
+    newest = LinkageModel.objects.order_by("-made_at", "-version").values_list("version", flat=True).first()
+    version = newest or SIMULATED_CITY
+    if version not in _known:
+        _known.clear()
+        _known[version] = _kept(newest) if newest else InUse(default_model(), NO_CROWDS)
+    return _known[version]
+
+
+@cache
+def default_model() -> Model:
+    """Return the model that comes with the program."""
+    return load_model(Path(linkage.__file__).parent / "data" / SIMULATED_CITY)
+
+
+def model_of_version(version: str) -> Model:
+    """Return a model that decided once, to explain what it decided. Raises LinkageModel.DoesNotExist."""
+    default = default_model()
+    return default if version == default.version else model_from(LinkageModel.objects.get(version=version).content)
+
+
+def keep_model(*, model: Model, crowds: Crowds, patients: int, actor: Actor) -> InUse:
+    """Keep a model that was learnt; from now on it decides."""
+    with transaction.atomic():
+        LinkageModel.objects.create(
+            version=model.version, content=content_of(model), crowds=crowds_as_bytes(crowds), patients=patients
+        )
+        record_act(
+            actor=actor,
+            action=Action.MODEL_KEEP,
+            object_kind="linkage-model",
+            object_id=model.version,
+            detail={"patients": patients},
+        )
+    return InUse(model, crowds)
+
+
+def import_model(*, content: dict[str, Any], actor: Actor) -> Model:
+    """Keep a model from a file; the crowds stay those of this city. Raises UnreadableModel."""
+    model = model_from(content)
+    keep_model(model=model, crowds=model_in_use().crowds, patients=0, actor=actor)
+    return model
+
+
+def _kept(version: str) -> InUse:
+    row = LinkageModel.objects.get(version=version)
+    return InUse(model_from(row.content), crowds_from(bytes(row.crowds)))

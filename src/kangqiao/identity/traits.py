@@ -1,0 +1,269 @@
+"""What a patient says, as numbers that are compared: computed once when it is said, kept, and compared as it lies.
+
+`linkage.reading` reads files of registrations into the same numbers; here they are read one by one, in plain Python,
+which for a single one takes some twenty microseconds. `tests/generative` holds both against each other.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
+
+import numba
+import numpy as np
+
+from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.linkage.blocking import RULES, key_of
+from kangqiao.identity.linkage.columns import FAR, NEAR, NONE, UNDATED, Registrations
+from kangqiao.identity.linkage.crowds import Crowds
+from kangqiao.identity.linkage.days import day_of
+from kangqiao.identity.linkage.documents import document_of
+from kangqiao.identity.linkage.entries import ENTRY, rows_of, trust
+from kangqiao.identity.linkage.hashing import closed, hashed, mix, text_hash
+from kangqiao.identity.linkage.names import LONGEST, NO_NAME, normalised, sound_code
+from kangqiao.identity.linkage.reading import LONGEST_DIVISION, LONGEST_PHONE, SHORTEST_PHONE, how_number_fits
+from kangqiao.identity.linkage.townships import renumbered
+from kangqiao.standards.lunar import written_as_solar
+
+OF_THE_CITY: Final = ("bearers", "holders", "callers", "name", "mother")
+"""What an entry says about others besides: how many share a value, and places among the names at hand."""
+KEPT: Final = [word for word in ENTRY.names or () if word not in OF_THE_CITY]
+
+TRAITS: Final = np.dtype(
+    [("form", np.int64), ("codes", np.int32, (LONGEST,)), *((word, ENTRY[word]) for word in KEPT)], align=True
+)
+"""What of an entry (`linkage.entries`) one registration tells alone; `form` and `codes` of its name as in `Names`."""
+
+_WORDS: Final = TRAITS.names or ()
+_PHONE: Final = re.compile(rf"[0-9]{{{SHORTEST_PHONE},}}$")
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+class Told(Protocol):
+    """What institutions say of a patient: a `Registration`, or a row of `identity_patient`."""
+
+    institution_id: int
+    name: str | None
+    sex: str | None
+    birth_date: date | None
+    key_type: str | None
+    key_number: str | None
+    shown_number: str | None
+    health_card: str | None
+    phone: str | None
+    division: str | None
+    mother_name: str | None
+    mother_number: str | None
+    registered_on: date | None
+
+
+class Compared(NamedTuple):
+    """Several patients ready to be compared: rows of `linkage.entries.ENTRY`, and `codes` as in `Names`."""
+
+    rows: np.ndarray
+    codes: np.ndarray
+
+
+def traits_of(told: Told, *, today: date) -> bytes:
+    """Return one patient's TRAITS as bytes."""
+    key, number, check = _document(told, today)
+    name, mother = _named(told.name or ""), _named(told.mother_name or "")
+    birth, sex = _date(told.birth_date), int(told.sex) % 3 if told.sex in ("0", "1", "2", "9") else 0
+    registered = told.registered_on.toordinal() - _EPOCH if told.registered_on else 0
+    day, fit = _day_and_fit(key, told.birth_date, registered, bool(name.newborn))
+    fit = trust(fit, key, sex, birth)
+    own = key > 0 and fit != FAR
+    division = _division(told.division)
+    values = name._asdict() | {
+        "key": key,
+        "number": number,
+        "check": check,
+        "card": text_hash(told.health_card or ""),
+        "phone": _phone(told.phone),
+        "division": division,
+        "renumbered": _renumbered(division),
+        "mother_key": _mothers_key(told.mother_number, today),
+        "mother_form": mother.form,
+        "mother_sound": mother.sound,
+        "birth": birth,
+        "own_birth": key // 1000 % 100_000_000 if own else birth,
+        "day": day,
+        "lunar": _lunar(day),
+        "registered": registered,
+        "institution": told.institution_id,
+        "fit": fit,
+        "sex": sex,
+        "own_sex": 2 - key % 2 if own else sex,
+    }
+    return np.array([tuple(values[word] for word in _WORDS)], TRAITS).tobytes()
+
+
+def traits_of_file(read: Registrations, chosen: np.ndarray) -> np.ndarray:
+    """Return the registrations at positions (int32) of a file that was read as TRAITS."""
+    rows, names = rows_of(read, chosen), read.names
+    traits = np.zeros(len(chosen), TRAITS)
+    for word in KEPT:
+        traits[word] = rows[word]
+    traits["form"], traits["codes"] = names.form[rows["name"]], names.codes[rows["name"]]
+    return traits
+
+
+def traits_from(packed: Sequence[bytes]) -> np.ndarray:
+    """Return kept traits as an array."""
+    return np.frombuffer(b"".join(packed), TRAITS)
+
+
+def compared_from(traits: np.ndarray, crowds: Crowds) -> Compared:
+    """Return patients as they are compared; what many share is taken from the crowds of the whole city."""
+    forms, first, place = np.unique(traits["form"], return_index=True, return_inverse=True)
+    nameless = int(len(forms) > 0 and forms[0] == NO_NAME)
+    codes = np.zeros((len(forms) + 1 - nameless, LONGEST), np.int32)
+    codes[1 - nameless :] = traits["codes"][first]
+    rows = np.zeros(len(traits), ENTRY)
+    for word in KEPT:
+        rows[word] = traits[word]
+    rows["name"], rows["mother"] = place + (1 - nameless), traits["mother_form"] != 0
+    _count(rows, traits, crowds)
+    return Compared(rows, codes)
+
+
+def faces_of(contents: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Return the places (int32, ascending) of those who speak for their residents: of patients of one resident that
+    say the same, the first."""
+    told = _scattered_by(contents, person.astype(np.int64))
+    return np.sort(np.unique(told, return_index=True)[1]).astype(np.int32)
+
+
+def contents_of(rows: np.ndarray) -> np.ndarray:
+    """Return a hash (int64) of what each of several entries says, of newborns also where and when it was said."""
+    said = np.zeros(len(rows), _SAID)
+    for word in _SAID.names or ():
+        said[word] = rows[word]
+    for word in ("institution", "registered"):
+        said[word][rows["newborn"] == 0] = 0
+    return _hashed_bytes(said.view(np.uint8).reshape(len(said), _SAID.itemsize))
+
+
+def clues_of(compared: Compared) -> np.ndarray:
+    """Return what patients can be found by, (patients, rules) int64: hashes of rule and key, NONE where none."""
+    return _clues(compared.rows, len(RULES))
+
+
+_SAID: Final = np.dtype([(word, ENTRY[word]) for word in ENTRY.names or ()])
+"""As ENTRY without gaps."""
+MOST: Final = np.array([rule.most for rule in RULES], np.int32)
+"""How many patients may share a clue of each rule."""
+
+
+@numba.njit(cache=True, nogil=True)
+def _clues(rows, rules):  # pragma: no cover - compiled
+    found = np.zeros((len(rows), rules), np.int64)
+    for row in range(len(rows)):
+        for rule in range(rules):
+            key = key_of(rows[row], rule)
+            if key != NONE:
+                found[row, rule] = closed(mix(mix(np.uint64(0), np.int64(rule + 1)), key))
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _hashed_bytes(rows):  # pragma: no cover - compiled
+    found = np.empty(len(rows), np.int64)
+    for row in range(len(rows)):
+        value = np.uint64(0)
+        for place in range(rows.shape[1]):
+            value = mix(value, np.int64(rows[row, place]))
+        found[row] = closed(value)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _scattered_by(contents, person):  # pragma: no cover - compiled
+    found = np.empty(len(contents), np.int64)
+    for row in range(len(contents)):
+        found[row] = closed(mix(mix(np.uint64(0), contents[row]), person[row]))
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(rows, traits, crowds):  # pragma: no cover - compiled
+    for place in range(len(rows)):
+        rows[place].holders = _behind(traits[place].key, crowds.keys, crowds.holders)
+        rows[place].callers = _behind(traits[place].phone, crowds.phones, crowds.callers)
+        rows[place].bearers = _behind(traits[place].form, crowds.forms, crowds.bearers)
+
+
+@numba.njit(cache=True, nogil=True)
+def _behind(value, crowds, counts):  # pragma: no cover - compiled
+    place = np.searchsorted(crowds, value)
+    return counts[place] if place < len(crowds) and crowds[place] == value else np.int32(1)
+
+
+class _Name(NamedTuple):
+    form: int
+    letters: int
+    sound: int
+    stem: int
+    surname: int
+    codes: list[int]
+    newborn: int
+    length: int
+
+
+@lru_cache(maxsize=1 << 16)
+def _named(written: str) -> _Name:
+    name, stem, newborn = normalised(written)
+    codes = [ord(character) for character in name]
+    sounds = [sound_code(code) for code in codes]
+    return _Name(
+        form=hashed(codes),
+        letters=hashed(sorted(codes, reverse=True)),
+        sound=hashed(sounds),
+        stem=hashed(map(ord, stem)),
+        surname=sounds[0] if sounds else 0,
+        codes=codes + [0] * (LONGEST - len(codes)),
+        newborn=newborn,
+        length=len(codes),
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def _lunar(day: int) -> int:
+    return int(written_as_solar(np.array([day], "datetime64[D]")).astype(np.int32)[0])
+
+
+@lru_cache(maxsize=1 << 16)
+def _renumbered(division: int) -> int:
+    return int(renumbered(np.array([division]))[0])
+
+
+def _mothers_key(number: str | None, today: date) -> int:
+    return document_of(DocumentType.CITIZEN_ID, number, today=today)[0] if number else NONE
+
+
+def _document(told: Told, today: date) -> tuple[int, int, int]:
+    number = told.key_number or told.shown_number
+    return document_of(told.key_type, number, today=today) if number else (NONE, NONE, 0)
+
+
+def _date(day: date | None) -> int:
+    return day.year * 10000 + day.month * 100 + day.day if day else NONE
+
+
+def _day_and_fit(key: int, born: date | None, registered: int, newborn: bool) -> tuple[int, int]:
+    inside = key // 1000 % 100_000_000 if key > 0 else NONE
+    told = day_of(inside) if key > 0 else UNDATED
+    day = born.toordinal() - _EPOCH if born else registered if newborn else told
+    return day, how_number_fits(inside, told, _date(born), day) if key > 0 else NEAR
+
+
+def _phone(written: str | None) -> int:
+    found = _PHONE.search(written or "")
+    return int(found[0][-LONGEST_PHONE:]) if found else NONE
+
+
+def _division(written: str | None) -> int:
+    code = written or ""
+    return int(code) if code.isascii() and code.isdigit() and len(code) <= LONGEST_DIVISION else NONE
