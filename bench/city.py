@@ -1,0 +1,102 @@
+"""A whole city through intake: all institutions, all their deliveries, then who is who: time, memory, disk.
+
+    .venv/bin/python bench/city.py [residents] [years] [institutions] [loaders]     (default 20000 1 1200 2)
+
+Lincang has 2.26 million residents and some 1,200 institutions; a tenth of its people at all of its institutions is
+`226000 1 1200`. Loaders are processes that take one delivery after the other from disk, as workers do.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from intake import _register, _take  # the same steps as the benchmark of single deliveries
+
+LOAD = "--load"
+DEFAULTS = ("20000", "1", "1200", "2")
+console = Console(width=120)
+
+
+def main() -> None:
+    """Generate the city, load it, match it, print what that took."""
+    if sys.argv[1:2] == [LOAD]:
+        print(json.dumps(_load(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))))
+        return
+    residents, years, institutions, loaders = (int(text) for text in (*sys.argv[1:], *DEFAULTS[len(sys.argv) - 1 :]))
+    with tempfile.TemporaryDirectory(prefix="kangqiao-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the database's own user passes through
+        os.environ |= {"KANGQIAO_HOME": str(folder / "home"), "DJANGO_SETTINGS_MODULE": "kangqiao.wiring.settings"}
+        from kangqiao.wiring.ready import ready
+
+        with ready():
+            _measure(folder, residents, years, institutions, loaders)
+
+
+def _measure(folder: Path, residents: int, years: int, institutions: int, loaders: int) -> None:
+    from django.core.management import call_command
+    from kangqiao.identity.rematching import match
+
+    from kangqiao.simulation.city import generate_city
+    from kangqiao.trust.actors import system_actor
+
+    table = Table("what", "seconds", "rows", "rows/s", "peak memory, MB", "GB", title=f"{residents:,} residents")
+    city = folder / "city"
+    started = time.perf_counter()
+    made = generate_city(folder=city, residents=residents, years=years, seed=7, institutions=institutions)
+    _row(table, "generated", started, made.total_rows, size=_size(city))
+    call_command("migrate", verbosity=0)
+    _register(city)
+    started = time.perf_counter()
+    running = [_start(city, number, loaders) for number in range(loaders)]
+    done = [json.loads(each.communicate()[0].splitlines()[-1]) for each in running]
+    rows, memory = sum(each["rows"] for each in done), max(each["memory"] for each in done)
+    batches, files = (sum(each[word] for each in done) for word in ("batches", "files"))
+    what = f"{batches:,} deliveries, {files:,} files through intake"
+    _row(table, what, started, rows, memory=memory, size=_size(folder / "home"))
+    started = time.perf_counter()
+    matched = match(actor=system_actor("bench"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    _row(table, "who is who, from scratch", started, matched.compared, memory=peak, size=_size(folder / "home"))
+    console.print(table)
+
+
+def _start(city: Path, number: int, loaders: int) -> subprocess.Popen:
+    command = [sys.executable, __file__, LOAD, str(city), str(number), str(loaders)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def _load(city: Path, number: int, loaders: int) -> dict[str, float]:
+    from kangqiao.wiring.ready import ready
+
+    with ready() as settings:
+        from kangqiao.infra.files import FileStore
+
+        store = FileStore(settings.archive_url)
+        paths = sorted((city / "batches").iterdir())[number::loaders]
+        batches = [_take(path, store, settings.home / "work") for path in paths]
+        parts = [part for batch in batches for part in batch.parts.all()]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"rows": sum(p.rows for p in parts), "batches": len(batches), "files": len(parts), "memory": peak}
+
+
+def _size(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
+
+
+def _row(table: Table, what: str, started: float, rows: int, **used: float) -> None:
+    seconds = time.perf_counter() - started
+    shown = (f"{used['memory']:,.0f}" if "memory" in used else "–", f"{used['size']:.1f}")
+    table.add_row(what, f"{seconds:,.1f}", f"{rows:,}", f"{rows / seconds:,.0f}", *shown)
+
+
+if __name__ == "__main__":
+    main()
