@@ -43,8 +43,8 @@ def main() -> None:
 
 def _measure(folder: Path, residents: int, years: int, institutions: int, loaders: int) -> None:
     from django.core.management import call_command
-    from kangqiao.identity.rematching import match
 
+    from kangqiao.identity.rematching import match
     from kangqiao.simulation.city import generate_city
     from kangqiao.trust.actors import system_actor
 
