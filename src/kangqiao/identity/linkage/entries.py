@@ -71,8 +71,8 @@ def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
 def _lunar(day: np.ndarray) -> np.ndarray:
     known = day != UNDATED
     first, last = day.min(initial=0, where=known), day.max(initial=0, where=known)
-    written = written_as_solar(np.arange(first, last + 1).astype("datetime64[D]")).astype(np.int32)
-    return np.where(known, written[np.where(known, day - first, 0)], UNDATED)
+    written = written_as_solar(np.append(np.arange(first, last + 1), UNDATED).astype("datetime64[D]"))
+    return written.astype(np.int32)[np.where(known, day - first, -1)]
 
 
 @numba.njit(cache=True, nogil=True)
