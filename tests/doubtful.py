@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import connection, transaction
 
 from kangqiao.identity.decisions import Doubt
 from kangqiao.identity.linkage.comparison import Birth, Document, Name, Phone, Place, Sex, pattern_of
@@ -31,8 +31,8 @@ def told(institution_id: int, number: str, name: str, *, key: str | None = None,
     """Register a patient, and return its id."""
     known = {"sex": "2", "birth_date": date(1965, 8, 12)} | said
     row = Registration(institution_id, number, name, key_type="01" if key else None, key_number=key, **known)
-    connection.ensure_connection()
-    register_patients(connection.connection, source=Source.registrations([row]), actor_id=None)
+    with transaction.atomic():
+        register_patients(connection.connection, source=Source.registrations([row]), actor_id=None)
     return Patient.objects.get(institution_id=institution_id, local_number=number).id
 
 
@@ -55,5 +55,5 @@ def doubt(one: UUID, other: UUID, *, kind: Doubt.Kind = Doubt.Kind.SIMILAR, weig
         rule="phone-name",
         pattern=SIMILAR,
         weight=weight,
-        model="simulated-city",
+        model="simulated-city-1",
     )

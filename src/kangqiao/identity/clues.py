@@ -17,8 +17,7 @@ from kangqiao.identity.judging import Scene
 from kangqiao.identity.linkage.columns import NONE
 from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds
 from kangqiao.identity.linkage.joining import Persons
-from kangqiao.identity.models import Link
-from kangqiao.identity.statements import IS_ESTABLISHED
+from kangqiao.identity.models import Link, Resident
 from kangqiao.identity.traits import (
     MOST,
     TRAITS,
@@ -128,12 +127,12 @@ def neighbourhood(connection: Connection, *, clues: Clues, asked: Sequence[UUID]
     """Return the patients that share one of the clues, and those asked for, with all patients of their residents."""
     rows = connection.execute(NEAR, {"clue": clues.clue, "most": clues.most, "asked": list(asked)}).fetchall()
     rows.sort(key=lambda row: row[0].int)
-    patients, linked, established, reasons, packed = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    patients, linked, states, reasons, packed = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     residents = sorted(set(linked), key=lambda each: each.int)
     place, wanted = {id: at for at, id in enumerate(residents)}, set(asked)
     confirmed = np.zeros(len(residents), bool)
     person = np.array([place[id] for id in linked], np.int32)
-    confirmed[person] = established
+    confirmed[person] = [state == Resident.State.CONFIRMED for state in states]
     compared = compared_from(traits_from(packed), crowds)
     contents = contents_of(compared.rows)
     faces = faces_of(contents, person)
@@ -226,8 +225,9 @@ WITH met AS MATERIALIZED (
     SELECT DISTINCT link.resident_id FROM met
       JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
 )
-SELECT link.patient_id, link.resident_id, {IS_ESTABLISHED.format("near.resident_id")}, link.reason, traits.content
+SELECT link.patient_id, link.resident_id, resident.state, link.reason, traits.content
   FROM near
+  JOIN identity_resident resident ON resident.id = near.resident_id
   JOIN identity_link link ON link.resident_id = near.resident_id AND link.undone_at IS NULL
   JOIN identity_traits traits ON traits.patient_id = link.patient_id
  WHERE octet_length(traits.content) = {TRAITS.itemsize}

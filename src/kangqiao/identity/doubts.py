@@ -78,7 +78,7 @@ def answer_apart(*, doubt_id: UUID, reason: str, actor: Actor) -> Doubt:
 
 
 def postpone(*, doubt_id: UUID, note: str, actor: Actor) -> Doubt:
-    """Put a doubt behind all others of its risk, with a note or without. Raises `DoubtMoved`."""
+    """Put a doubt behind all others, with a note or without. Raises `DoubtMoved`."""
     with _answering(doubt_id, actor) as doubt:
         return _move(doubt, Act.LATER, actor, postponed_at=timezone.now(), note=note.strip() or doubt.note)
 

@@ -22,7 +22,7 @@ class Exported:
     person     place of each one's resident (int32)
     by_hand    whether somebody decided the link (bool)
     residents  (residents, 16) uint8: ids in ascending order
-    confirmed  whether a document says for good who the resident is (bool, `statements.IS_ESTABLISHED`)
+    confirmed  whether a document says who the resident is (bool)
     waiting    those who wait to be compared, since when
     """
 
@@ -85,12 +85,12 @@ def _octets(ids) -> np.ndarray:  # type: ignore[no-untyped-def]
 
 _EXPORT: Final = """
 COPY (SELECT replace(patient.id::text, '-', ''), replace(link.resident_id::text, '-', ''), link.reason = 'manual',
-             link.resident_id IN (SELECT resident_id FROM identity_residentidentifier WHERE valid AND type <> '99'),
-             patient.institution_id, patient.registered_on, patient.name, patient.sex,
+             resident.state = 'confirmed', patient.institution_id, patient.registered_on, patient.name, patient.sex,
              patient.birth_date, patient.key_type, coalesce(patient.key_number, patient.shown_number),
              patient.health_card, patient.phone, patient.division, patient.mother_name, patient.mother_number
         FROM identity_patient patient
         JOIN identity_link link ON link.patient_id = patient.id AND link.undone_at IS NULL
+        JOIN identity_resident resident ON resident.id = link.resident_id
        WHERE patient.registered) TO STDOUT (FORMAT csv)
 """
 _TEXTS: Final = ("name", "sex", "birth_date", "document_type", "document_number", "health_card", "phone", "division")

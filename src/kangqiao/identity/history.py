@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.explaining import Explanation, explanation_of
 from kangqiao.identity.models import Decision, Link, ResidentIdentifier
 from kangqiao.trust.queries import actor_names
 
@@ -36,6 +37,7 @@ class Linked:
     linked_at: datetime
     by: str
     decision: Decision | None
+    explanation: Explanation | None
     undone_at: datetime | None
     undone_by: str
     undone_reason: str
@@ -71,6 +73,7 @@ def _actors(links: Iterable[Link], decisions: Iterable[Decision]) -> set[UUID]:
 
 
 def _linked(link: Link, decisions: dict[UUID, Decision], names: dict[UUID, str]) -> Linked:
+    decision = decisions.get(link.decision_id) if link.decision_id else None
     return Linked(
         id=link.id,
         patient_id=link.patient_id,
@@ -80,7 +83,8 @@ def _linked(link: Link, decisions: dict[UUID, Decision], names: dict[UUID, str])
         score=link.score,
         linked_at=link.linked_at,
         by=names.get(link.actor_id, "") if link.actor_id else "",
-        decision=decisions.get(link.decision_id) if link.decision_id else None,
+        decision=decision,
+        explanation=explanation_of(decision) if decision else None,
         undone_at=link.undone_at,
         undone_by=names.get(link.undone_by, "") if link.undone_by else "",
         undone_reason=link.undone_reason or "",

@@ -16,11 +16,6 @@ from psycopg import sql
 from kangqiao.identity.linkage.unnamed import SAYS_LITTLE
 from kangqiao.identity.survivorship import RANKS, Rank
 
-IS_ESTABLISHED: Final = """EXISTS (SELECT FROM identity_residentidentifier document
-        WHERE document.resident_id = {} AND document.valid AND document.type <> '99')"""
-"""Whether a document says who the resident is for good: a child with a birth certificate has no number yet, and a
-comparison may join it to whom it has become."""
-
 WORKSPACE_SIZE: Final = """
 SELECT pg_relation_size(to_regclass('pg_temp.identity_arrival'))
      + pg_relation_size(to_regclass('pg_temp.identity_mapping'))

@@ -8,7 +8,7 @@ name, sex and birth date, which stand in the resident's row (`tests/database/tes
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -52,6 +52,9 @@ ATTRIBUTES: Final = {
     "archive_number": "健康档案编号",
 }
 KNOWN_SEXES: Final = ("1", "2")
+SEXES: Final = {"1": "男", "2": "女", "0": "未知", "9": "未说明"}
+NUMBERS: Final = ("phone", "health_card", "archive_number")
+"""Attributes that are masked on screens where not everybody needs them in full."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,11 +101,26 @@ class Attribute:
 def attributes_of(resident_id: UUID) -> list[Attribute]:
     """Return every attribute of a resident, in the order of `ATTRIBUTES`."""
     current = Link.objects.filter(resident_id=resident_id, undone_at=None).values("patient_id")
-    patients = list(Patient.objects.filter(id__in=current))
-    kinds = Institution.objects.in_bulk({patient.institution_id for patient in patients})
-    ranked = [(patient, _rank(kinds.get(patient.institution_id))) for patient in patients]
-    number = _citizen_number(resident_id)
+    return attributes_among(Patient.objects.filter(id__in=current), number=citizen_number(resident_id))
+
+
+def attributes_among(patients: Iterable[Patient], *, number: str | None = None) -> list[Attribute]:
+    """Return every attribute as these patients say it, and a citizen number that is theirs."""
+    known = list(patients)
+    kinds = Institution.objects.in_bulk({patient.institution_id for patient in known})
+    ranked = [(patient, _rank(kinds.get(patient.institution_id))) for patient in known]
     return [Attribute(word, title, _said(word, ranked, number)) for word, title in ATTRIBUTES.items()]
+
+
+def read_value(word: str, value: str | date | None, divisions: Mapping[str, str]) -> str:
+    """Return a value as people read it, "" for none; `divisions` are code → name."""
+    if value is None:
+        return ""
+    if isinstance(value, date):
+        return value.isoformat()
+    if word == "sex":
+        return SEXES.get(value, value)
+    return divisions.get(value, value) if word == "division" else value
 
 
 def rank_of(kind: str, name: str) -> Rank:
@@ -114,7 +132,8 @@ def _rank(institution: Institution | None) -> Rank:
     return rank_of(institution.type, institution.name) if institution else Rank.OTHER
 
 
-def _citizen_number(resident_id: UUID) -> str | None:
+def citizen_number(resident_id: UUID) -> str | None:
+    """Return the citizen number of a resident; of two the lower one."""
     held = ResidentIdentifier.objects.filter(resident_id=resident_id, valid=True, type=DocumentType.CITIZEN_ID)
     return held.order_by("number").values_list("number", flat=True).first()
 

@@ -26,6 +26,11 @@ class Action(TextChoices):
     DECISION_UNDO = "identity:decision:undo", "撤销身份认定"
     DOUBT_MOVE = "identity:doubt:move", "处理身份疑问"
     DOUBT_READ = "identity:doubt:read", "查看身份疑问"
+    DECISION_READ = "identity:decision:read", "查看身份认定"
+    MATCH_CHECK = "identity:match:check", "抽查自动合并"
+    CORRECTION_FILE = "identity:correction:file", "受理更正申请"
+    CORRECTION_MOVE = "identity:correction:move", "处理更正申请"
+    CORRECTION_READ = "identity:correction:read", "查看更正申请"
     PATIENT_REGISTER = "identity:patient:register", "登记患者"
     RESIDENT_MATCH = "identity:resident:match", "比对居民"
     MODEL_KEEP = "identity:model:keep", "启用比对模型"
@@ -82,6 +87,7 @@ OBJECT_LABELS: dict[str, str] = {
     "decision": "身份认定",
     "doubt": "身份疑问",
     "linkage-model": "比对模型",
+    "correction": "更正申请",
     "timeline": "健康档案",
     "record": "来源记录",
     "batch": "数据批次",

@@ -15,6 +15,7 @@ class Permission(TextChoices):
     AUDIT_READ = "trust:audit:read", "查看审计日志"
     RESIDENT_FIND = "identity:resident:find", "查找居民"
     IDENTITY_DECIDE = "identity:decide", "认定谁是谁：合并、拆分、复核、撤销"
+    CORRECTION_FILE = "identity:correction:file", "受理居民的更正申请"
     IDENTITY_MATCH = "identity:match", "登记患者和比对居民"
     TIMELINE_READ = "records:timeline:read", "调阅健康档案"
     SOURCE_READ = "records:source:read", "查看来源记录和历史版本"
@@ -82,6 +83,7 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.QUALITY_MANAGE,
             Permission.POPULATION_READ,
             Permission.PERSON_READ,
+            Permission.CORRECTION_FILE,
         }
     ),
     Role.ADMINISTRATOR: frozenset({Permission.SESSION_USE, Permission.ACCOUNT_MANAGE, Permission.INSTITUTION_READ}),
@@ -102,6 +104,7 @@ PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
             Permission.SESSION_USE,
             Permission.RESIDENT_FIND,
             Permission.IDENTITY_DECIDE,
+            Permission.CORRECTION_FILE,
             Permission.INSTITUTION_READ,
             Permission.POPULATION_READ,
             Permission.PERSON_READ,

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "kangqiao.intake",
     "kangqiao.quality",
     "kangqiao.apps.population",
+    "kangqiao.apps.stewardship",
     "kangqiao.portal",
     "django.contrib.auth",
     "django.contrib.contenttypes",

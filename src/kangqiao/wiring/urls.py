@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("records/", include("kangqiao.records.urls")),
     path("quality/", include("kangqiao.quality.urls")),
     path("population/", include("kangqiao.apps.population.urls")),
+    path("stewardship/", include("kangqiao.apps.stewardship.urls")),
     path("registry/", include("kangqiao.registry.urls")),
 ]

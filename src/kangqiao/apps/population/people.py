@@ -13,6 +13,7 @@ from kangqiao.apps.population.households import OpenedHousehold, households_of
 from kangqiao.apps.population.lifeline import Step, Told, day_of, steps_of, told_of
 from kangqiao.apps.population.residence import home_of
 from kangqiao.apps.population.services import named_reading
+from kangqiao.identity.attributes import ShownAttribute, attributes_shown
 from kangqiao.identity.history import Identified, Linked, identifiers_of, links_of
 from kangqiao.identity.queries import KnownAs, Person, person
 from kangqiao.records.population.models import PatientRegistration
@@ -81,6 +82,7 @@ class Portrait:
     relatives: Sequence[Relative]
     steps: Sequence[Step]
     places: Sequence[Place]
+    attributes: Sequence[ShownAttribute]
     links: Sequence[Linked]
     institutions: dict[int, str]
 
@@ -117,6 +119,7 @@ def _portrait(found: Person, day: dt.date) -> Portrait:
         relatives=relatives_of(told.births, told.children),
         steps=steps_of(found, told, day),
         places=[_place(known, institutions, registrations) for known in found.patients],
+        attributes=attributes_shown(found.id, day),
         links=links,
         institutions=institutions,
     )

@@ -49,6 +49,7 @@ def _page(request: HttpRequest, resident_id: UUID, actor: Actor, purpose: Purpos
         "institutions": seen.institutions,
         "purpose": purpose,
         "revealed": revealed,
+        "may_ask_for_correction": actor.may(Permission.CORRECTION_FILE),
         "may_find": actor.may(Permission.RESIDENT_FIND),
         "may_open_record": actor.may(Permission.TIMELINE_READ),
     }

@@ -192,25 +192,21 @@ def _met_before(blocks, one, other, rule):  # pragma: no cover - compiled
 @numba.njit(cache=True, nogil=True)
 def _pairs(order, blocks, rule):  # pragma: no cover - compiled
     """Return the pairs of one block that no earlier rule proposes; `order` lists rows block by block."""
-    left, right = np.empty(len(order), np.int32), np.empty(len(order), np.int32)
-    count = start = 0
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and blocks[order[end], rule] == blocks[order[start], rule]:
-            end += 1
-        for one in range(start, end):
-            if count + end - one > len(left):
-                left, right = _longer(left, end), _longer(right, end)
-            for other in range(one + 1, end):
-                if not _met_before(blocks, order[one], order[other], rule):
-                    left[count], right[count] = order[one], order[other]
+    left, right = np.empty(0, np.int32), np.empty(0, np.int32)
+    for filling in range(2):
+        count = start = 0
+        while start < len(order):
+            end = start + 1
+            while end < len(order) and blocks[order[end], rule] == blocks[order[start], rule]:
+                end += 1
+            for one in range(start, end):
+                for other in range(one + 1, end):
+                    if _met_before(blocks, order[one], order[other], rule):
+                        continue
+                    if filling:
+                        left[count], right[count] = order[one], order[other]
                     count += 1
-        start = end
-    return left[:count].copy(), right[:count].copy()
-
-
-@numba.njit(cache=True, nogil=True)
-def _longer(array, by):  # pragma: no cover - compiled
-    longer = np.empty(2 * len(array) + by, array.dtype)
-    longer[: len(array)] = array
-    return longer
+            start = end
+        if not filling:
+            left, right = np.empty(count, np.int32), np.empty(count, np.int32)
+    return left, right

@@ -50,7 +50,7 @@ def clustered(
     thresholds: Thresholds,
     known: np.ndarray | None = None,
 ) -> Clusters:
-    """Decide which rows of entries are one person. Of equally strong links the one found first goes first.
+    """Decide which rows of entries are one person. Of equally strong links the one of earlier rows goes first.
 
     `known` (int32) names for each of the first rows the first row of the person it was decided to be: that stays, and
     only links of further rows decide anything.
@@ -62,7 +62,7 @@ def clustered(
     start, edges = edges_of(pairs.left, pairs.right, len(own))
 
     def grown(known: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        order = chosen[_strongest_first(weights[chosen])]
+        order = chosen[np.lexsort((pairs.right[chosen], pairs.left[chosen], -weights[chosen]))]
         left, right, average = pairs.left, pairs.right, thresholds.average
         return _grown(left, right, weights, forbidden, neighbours, own, start, edges, average, known, order)
 
@@ -78,14 +78,6 @@ def clustered(
     asked = (weights >= thresholds.review) & ~forbidden
     decision = np.where(together, Decision.SAME, np.where(asked, Decision.REVIEW, Decision.DIFFERENT))
     return Clusters(person, decision.astype(np.int8))
-
-
-def _strongest_first(weights: np.ndarray) -> np.ndarray:
-    """Return places by descending weight (to a millionth of a bit), those of equal weight in their order."""
-    packed = ((weights.max(initial=0) - weights) * 1e6).astype(np.uint64) << np.uint64(32)
-    packed |= np.arange(len(weights), dtype=np.uint64)
-    packed.sort()
-    return packed & np.uint64(0xFFFFFFFF)
 
 
 def only_fitting(

@@ -50,18 +50,8 @@ def crowds_of(read: Registrations) -> Crowds:
     return Crowds(
         *_crowded(shown, names.sound[columns.name], more_than=SEVERAL, most=MANY),
         *_crowded(columns.phone, names.surname[columns.name], more_than=HOUSEHOLD - 1, most=CROWD),
-        *_kept(names.form, _bearers(columns.name, columns.birth, len(names.form)), RARE),
+        *_crowded(names.form[columns.name], columns.birth, more_than=RARE, most=EVERYWHERE + 1),
     )
-
-
-def _bearers(name: np.ndarray, birth: np.ndarray, names: int) -> np.ndarray:
-    """Return how many birth dates each name is found with."""
-    found = name.astype(np.int64) << 32 | birth
-    found.sort()
-    first = np.diff(found, prepend=-1) != 0
-    bearers = np.minimum(np.bincount(found[first] >> 32, minlength=names), EVERYWHERE + 1)
-    bearers[NO_NAME] = 0
-    return bearers
 
 
 def crowds_among(rows: np.ndarray, names: Names) -> Crowds:

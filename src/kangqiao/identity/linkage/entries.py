@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numba
 import numpy as np
 
-from kangqiao.identity.linkage.columns import FAR, NEAR, NONE, UNDATED, Registrations
+from kangqiao.identity.linkage.columns import FAR, NEAR, NONE, Registrations
 from kangqiao.identity.linkage.crowds import SEVERAL
 from kangqiao.identity.linkage.grouping import grouped
 from kangqiao.identity.linkage.hashing import closed, mix
@@ -63,16 +63,10 @@ def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
     """Return the registrations at positions (int32) as rows of ENTRY."""
     rows = np.empty(len(chosen), ENTRY)
     _fill(rows, *registrations, chosen)
-    rows["lunar"] = _lunar(rows["day"])
+    days, place = np.unique(rows["day"], return_inverse=True)
+    rows["lunar"] = written_as_solar(days.astype("datetime64[D]")).astype(np.int32)[place]
     rows["renumbered"] = renumbered(rows["division"])
     return rows
-
-
-def _lunar(day: np.ndarray) -> np.ndarray:
-    known = day != UNDATED
-    first, last = day.min(initial=0, where=known), day.max(initial=0, where=known)
-    written = written_as_solar(np.append(np.arange(first, last + 1), UNDATED).astype("datetime64[D]"))
-    return written.astype(np.int32)[np.where(known, day - first, -1)]
 
 
 @numba.njit(cache=True, nogil=True)
