@@ -68,6 +68,13 @@ class DoubtMoved(IdentityError):
         super().__init__(f"这项疑问刚刚有了变化，现在是“{state}”，请刷新页面查看最新情况。")
 
 
+class NothingToCompare(IdentityError):
+    """Too little was said about the person to look for anybody."""
+
+    def __init__(self) -> None:
+        super().__init__("信息太少，无法比对：请提供证件号码，或姓名和出生日期。")
+
+
 class MatchingBusy(IdentityError):
     """Somebody is comparing already; what waits will be compared by them."""
 

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from kangqiao.identity.documents import DocumentType
-from kangqiao.identity.linkage.blocking import RULES, key_of
+from kangqiao.identity.linkage.blocking import RULES, Pairs, key_of
 from kangqiao.identity.linkage.columns import FAR, NEAR, NONE, UNDATED, Registrations
 from kangqiao.identity.linkage.crowds import Crowds
 from kangqiao.identity.linkage.days import day_of
@@ -153,6 +153,13 @@ def clues_of(compared: Compared) -> np.ndarray:
 
 _SAID: Final = np.dtype([(word, ENTRY[word]) for word in ENTRY.names or ()])
 """As ENTRY without gaps."""
+
+
+def pairs_sharing_clues(compared: Compared) -> Pairs:
+    """Return all pairs of a few patients that share a clue, each with the first rule by which they do."""
+    return Pairs(*_sharing(clues_of(compared)))
+
+
 MOST: Final = np.array([rule.most for rule in RULES], np.int32)
 """How many patients may share a clue of each rule."""
 
@@ -166,6 +173,21 @@ def _clues(rows, rules):  # pragma: no cover - compiled
             if key != NONE:
                 found[row, rule] = closed(mix(mix(np.uint64(0), np.int64(rule + 1)), key))
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _sharing(clues):  # pragma: no cover - compiled
+    count = len(clues)
+    left, right = np.empty(count * (count - 1) // 2, np.int32), np.empty(count * (count - 1) // 2, np.int32)
+    rule, found = np.empty(len(left), np.int8), 0
+    for one in range(count):
+        for other in range(one + 1, count):
+            for place in range(clues.shape[1]):
+                if clues[one, place] != NONE and clues[one, place] == clues[other, place]:
+                    left[found], right[found], rule[found] = one, other, place
+                    found += 1
+                    break
+    return left[:found].copy(), right[:found].copy(), rule[:found].copy()
 
 
 @numba.njit(cache=True, nogil=True)

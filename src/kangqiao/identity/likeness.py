@@ -1,0 +1,137 @@
+"""One person who is described, against everybody: who it may be, how surely and why. Writes nothing but who asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+from psycopg import Connection
+
+from kangqiao.identity.clues import NEAR, sought
+from kangqiao.identity.errors import NothingToCompare
+from kangqiao.identity.linkage.blocking import Pairs
+from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
+from kangqiao.identity.linkage.joining import patterns_between
+from kangqiao.identity.linkage.model import Step, explained
+from kangqiao.identity.linkage.scoring import weighed
+from kangqiao.identity.matching import probability, psycopg_connection
+from kangqiao.identity.model_versions import InUse, model_in_use, model_of_version
+from kangqiao.identity.traits import Compared, clues_of, compared_from, traits_from, traits_of
+from kangqiao.trust.actions import Action
+from kangqiao.trust.actors import Actor
+from kangqiao.trust.audit import record_act
+from kangqiao.trust.permissions import Permission
+
+MOST_CANDIDATES: Final = 20
+
+
+class Demographics(NamedTuple):
+    """A person as described; what is not known stays None. Document as `rules.normalise_document` reads it."""
+
+    name: str | None = None
+    sex: str | None = None
+    birth_date: date | None = None
+    key_type: str | None = None
+    key_number: str | None = None
+    shown_number: str | None = None
+    health_card: str | None = None
+    phone: str | None = None
+    division: str | None = None
+    mother_name: str | None = None
+    mother_number: str | None = None
+    registered_on: date | None = None
+    institution_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A resident it may be, by the patient of it that is most alike.
+
+    `weight` in bits; `excluded` where something forbids that it is the same person, whatever else agrees.
+    """
+
+    resident_id: UUID
+    patient_id: UUID
+    rule: int
+    pattern: int
+    weight: float
+    model: str
+
+    @property
+    def probability(self) -> float:
+        """How probable it is that it is the same person."""
+        return probability(self.weight)
+
+    @property
+    def excluded(self) -> bool:
+        return self.pattern >> (BITS * OBSTACLE) != 0
+
+    @property
+    def steps(self) -> list[Step]:
+        """The waterfall that explains the weight."""
+        return explained(model_of_version(self.model), pattern=self.pattern, rule=self.rule)
+
+
+def match(*, demographics: Demographics, actor: Actor) -> list[Candidate]:
+    """Return who the person described may be, the likeliest first, at most `MOST_CANDIDATES`; nothing is changed.
+
+    Raises `NothingToCompare` where too little is said, and `NotPermitted`.
+    """
+    actor.require(Permission.IDENTITY_MATCH)
+    with transaction.atomic():
+        found = likeliest(psycopg_connection(), demographics, model_in_use(), today=timezone.localdate())
+        record_act(
+            actor=actor,
+            action=Action.RESIDENT_MATCH,
+            resident_id=found[0].resident_id if len(found) == 1 else None,
+            object_kind="resident",
+            detail={"found": len(found), "residents": [str(each.resident_id) for each in found]},
+        )
+    return found
+
+
+def likeliest(raw: Connection, described: Demographics, in_use: InUse, *, today: date) -> list[Candidate]:
+    """Return the same without writing who asked."""
+    packed = traits_of(described, today=today)
+    clues = sought([packed])
+    if not clues.clue:
+        raise NothingToCompare
+    rows = raw.execute(NEAR, {"clue": clues.clue, "most": clues.most, "asked": []}).fetchall()
+    if not rows:
+        return []
+    compared = compared_from(traits_from([packed, *(row[4] for row in rows)]), in_use.crowds)
+    pairs = pairs_of_first(compared)
+    patterns = patterns_between(*compared, pairs.left, pairs.right)
+    weights = weighed(patterns, in_use.model.weights, in_use.model.priors)
+    return _best(rows, pairs, patterns, weights, in_use)
+
+
+def pairs_of_first(compared: Compared) -> Pairs:
+    """Return the pairs of the first patient with all those that share a clue with it."""
+    clues = clues_of(compared)
+    shared = (clues[1:] == clues[0]) & (clues[0] != 0)
+    others = np.flatnonzero(shared.any(axis=1))
+    rule = shared[others].argmax(axis=1).astype(np.int8)
+    return Pairs(np.zeros(len(others), np.int32), (others + 1).astype(np.int32), rule)
+
+
+def _best(
+    rows: Sequence[tuple], pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, in_use: InUse
+) -> list[Candidate]:
+    best: dict[UUID, Candidate] = {}
+    for place in np.argsort(-weights, kind="stable").tolist():
+        row = rows[pairs.right[place] - 1]
+        if row[1] not in best:
+            best[row[1]] = Candidate(
+                resident_id=row[1],
+                patient_id=row[0],
+                rule=int(pairs.rule[place]),
+                pattern=int(patterns[place]),
+                weight=float(weights[place]),
+                model=in_use.model.version,
+            )
+    return list(best.values())[:MOST_CANDIDATES]

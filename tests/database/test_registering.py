@@ -1,0 +1,180 @@
+"""Registrations that are matched at once, alone and many at the same time; dry runs; who is who by number and name."""
+
+import threading
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from identity_invariants import broken_invariants
+from kangqiao.identity.errors import NothingToCompare
+from kangqiao.identity.likeness import Demographics, match
+from kangqiao.identity.matching import match_waiting
+from kangqiao.identity.models import Clue, Decision, Doubt, Link, Patient, Resident, Unmatched
+from kangqiao.identity.registering import Outcome, register
+from kangqiao.trust.actors import Actor, ActorKind, system_actor
+from kangqiao.trust.errors import NotPermitted
+from kangqiao.trust.models import AuditEntry
+from matching_people import BABY, MOTHER, ORDINARY, WITHOUT, number, registrations
+from matching_people import register as register_by_file
+
+SYSTEM = system_actor("test")
+AT_ONCE = 20
+
+
+def arrive(*changes: dict[str, Any]) -> list[Outcome]:
+    """Register one after the other."""
+    return [register(registration=each, actor=SYSTEM) for each in registrations(*changes)]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_registration_is_linked_compared_and_audited_at_once() -> None:
+    known, new = arrive({}, WITHOUT)
+    assert (known.created, known.state, known.joined) == (True, "confirmed", 0)
+    assert (new.resident_id, new.joined) == (known.resident_id, 1)
+    assert Decision.objects.get().other_id == new.patient_id
+    assert not Unmatched.objects.exists()
+    entry = AuditEntry.objects.get(action="identity:patient:register", patient_id=new.patient_id)
+    assert entry.resident_id == known.resident_id
+    assert broken_invariants(connection.connection) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_the_same_registration_again_changes_nothing() -> None:
+    arrive({}, WITHOUT)
+    before = everything()
+    again = arrive({}, WITHOUT)
+    assert everything() == before
+    assert [(each.created, each.changed) for each in again] == [(False, False)] * 2
+
+
+def everything() -> list[list[tuple]]:
+    return [sorted(kind.objects.values_list(), key=str) for kind in (Link, Resident, Decision, Doubt, Clue)]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_correction_is_found_by_what_it_says_now() -> None:
+    (first,) = arrive({**WITHOUT, "name": "赵国强", "sex": "1", "birth_date": date(1960, 7, 1), "phone": None})
+    (known,) = arrive({"institution_id": 2})
+    (corrected,) = arrive({**WITHOUT, "institution_id": 1})
+    assert corrected.patient_id == first.patient_id
+    assert (corrected.changed, corrected.resident_id) == (True, known.resident_id)
+
+
+@pytest.mark.usefixtures("database")
+def test_one_by_one_ends_as_by_the_file() -> None:
+    people = [{}, WITHOUT, MOTHER, {**BABY, "mother_number": MOTHER["key_number"]}, {**MOTHER, **WITHOUT}]
+    people += [{"name": "赵国强"}, {"key_number": number("53352219870314662")}, {**BABY, "name": "李文博"}]
+    arrive(*people)
+    held, asked = _who_is_who(), set(Doubt.objects.values_list("kind", flat=True))
+    for kind in (Link, Resident, Decision, Doubt, Clue, Patient):
+        kind.objects.all().delete()
+    connection.cursor().execute("TRUNCATE identity_residentidentifier, identity_unmatched, identity_traits")
+    register_by_file(*people)
+    match_waiting(actor=SYSTEM)
+    assert _who_is_who() == held
+    assert set(Doubt.objects.values_list("kind", flat=True)) == asked
+
+
+def _who_is_who() -> set[frozenset[int]]:
+    together: dict[Any, set[int]] = {}
+    for resident, institution in Link.objects.filter(undone_at=None).values_list(
+        "resident_id", "patient__institution_id"
+    ):
+        together.setdefault(resident, set()).add(institution)
+    return {frozenset(each) for each in together.values()}
+
+
+@pytest.mark.usefixtures("committed_database")
+@pytest.mark.parametrize("shown", [{}, WITHOUT], ids=["with a number", "without"])
+def test_twenty_institutions_that_register_one_new_person_at_once_make_one_resident(shown: dict[str, Any]) -> None:
+    rows = registrations(*[shown] * AT_ONCE)
+    at_once([lambda row=row: register(registration=row, actor=SYSTEM) for row in rows])
+    held = set(Link.objects.filter(undone_at=None).values_list("resident_id", flat=True))
+    assert len(held) == 1
+    assert Patient.objects.count() == AT_ONCE
+    connection.ensure_connection()
+    assert broken_invariants(connection.connection) == []
+
+
+@pytest.mark.usefixtures("committed_database")
+def test_whoever_is_registered_while_others_are_compared_is_found_by_one_or_the_other() -> None:
+    register_by_file(*[{**WITHOUT, "local_number": f"f{place}", "name": f"鲁文{word}"} for place, word in people()])
+    rows = registrations(
+        *[
+            {
+                "local_number": f"o{place}",
+                "key_number": None,
+                "key_type": None,
+                "name": f"鲁文{word}",
+                "institution_id": 99,
+            }
+            for place, word in people()
+        ]
+    )
+    at_once(
+        [
+            lambda: match_waiting(actor=SYSTEM),
+            *[lambda row=row: register(registration=row, actor=SYSTEM) for row in rows],
+        ]
+    )
+    match_waiting(actor=SYSTEM)
+    held: dict[str, set] = {}
+    for name, resident in Link.objects.filter(undone_at=None).values_list("patient__name", "resident_id"):
+        held.setdefault(name, set()).add(resident)
+    assert [len(residents) for residents in held.values()] == [1] * len(held)
+
+
+def people() -> list[tuple[int, str]]:
+    return list(enumerate("博静强丽"))
+
+
+def at_once(acts: list) -> None:
+    """Run each act in a thread with a connection of its own, all starting together; raise what they raise."""
+    together, raised = threading.Barrier(len(acts)), []
+
+    def run(act: Any) -> None:
+        try:
+            together.wait()
+            act()
+        except Exception as error:
+            raised.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert raised == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_dry_run_tells_who_it_may_be_and_why_and_changes_nothing() -> None:
+    known, _ = arrive({}, {"name": "赵国强", "key_number": number("53352219870314646"), "sex": "1"})
+    before = everything()
+    asked = {key: ORDINARY[key] for key in ("name", "sex", "birth_date", "phone")}
+    found = match(demographics=Demographics(**asked), actor=SYSTEM)
+    assert everything() == before
+    assert found[0].resident_id == known.resident_id
+    assert found[0].probability > 0.9
+    assert found[0].steps[-1].total == pytest.approx(found[0].weight)
+    assert not found[0].excluded
+    entry = AuditEntry.objects.get(action="identity:resident:match")
+    assert entry.detail is not None
+    assert str(known.resident_id) in entry.detail["residents"]
+
+
+@pytest.mark.usefixtures("database")
+def test_who_says_too_little_is_told_so() -> None:
+    with pytest.raises(NothingToCompare):
+        match(demographics=Demographics(sex="1"), actor=SYSTEM)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_machine_registers_only_for_its_own_institution() -> None:
+    machine = Actor(kind=ActorKind.TOKEN, id=SYSTEM.id, name="HIS", institution_id=2, permissions=SYSTEM.permissions)
+    with pytest.raises(NotPermitted):
+        register(registration=registrations({})[0], actor=machine)
