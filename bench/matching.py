@@ -37,9 +37,12 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from kangqiao.identity.duckdb_rules import with_document_key  # noqa: E402
-from kangqiao.identity.matching import match_waiting  # noqa: E402
+from kangqiao.identity.likeness import Demographics, likeliest, match  # noqa: E402
+from kangqiao.identity.matching import match_waiting, psycopg_connection  # noqa: E402
+from kangqiao.identity.model_versions import model_in_use  # noqa: E402
+from kangqiao.identity.registering import register  # noqa: E402
 from kangqiao.identity.rematching import rematch  # noqa: E402
-from kangqiao.identity.services import DECLARED, Source, register_patients  # noqa: E402
+from kangqiao.identity.services import DECLARED, Registration, Source, register_patients  # noqa: E402
 from kangqiao.infra import postgres  # noqa: E402
 from kangqiao.simulation.identities.generating import generate_identities  # noqa: E402
 from kangqiao.trust.actors import system_actor  # noqa: E402
@@ -47,7 +50,8 @@ from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 
 TODAY = date(2026, 10, 31)
 DEFAULTS = (226_000, 4.4, 2)
-LATER = 10_000
+LATER, ALONE, WARM = 10_000, 3_000, 200
+BY_KEY = "SELECT institution_id, local_number, name FROM identity_patient WHERE id = %s"
 PIECE = 200_000
 SYSTEM = system_actor("bench")
 console = Console(width=130)
@@ -69,23 +73,67 @@ def main() -> None:
 
 def measure(url: str, folder: Path) -> None:
     """Load all but the last, compare everybody, then the last."""
-    table = Table("what", "count", "seconds", "per second")
-    load = loader(url, folder)
-    records = pq.read_metadata(folder / "records.parquet").num_rows
+    table = Table("what", "count", "seconds", "per second", "p50, ms", "p99, ms", "per CPU second")
+    load, registrations = loader(url, folder)
+    records = pq.read_metadata(folder / "records.parquet").num_rows - ALONE
     with timed(table, "registered (intake's statements)", records - LATER):
         load(0, records - LATER)
+    settle(url)
     with timed(table, "everybody compared from scratch", records - LATER):
         found = rematch(actor=SYSTEM, say=progress())
     console.print(found, f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+    settle(url)
     load(records - LATER, records)
     with timed(table, "new ones compared", LATER):
         console.print(match_waiting(actor=SYSTEM))
+    settle(url)
+    one_by_one(table, url, registrations(records, records + ALONE))
     console.print(table)
     tell_truth(url, folder)
 
 
-def loader(url: str, folder: Path) -> Callable[[int, int], None]:
-    """Return what registers records from one to another number."""
+def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
+    """Look up keys, match without registering, register: one after the other on one connection."""
+    described = [Demographics(**{word: getattr(each, word) for word in Demographics._fields}) for each in arriving]
+    in_use, today = model_in_use(), TODAY
+    with psycopg.connect(url, autocommit=True) as raw:
+        ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
+        each(table, "a patient by its key (reference)", raw, ids, lambda id: raw.execute(BY_KEY, (id,)).fetchall())
+        each(table, "who it may be", raw, described, lambda one: likeliest(raw, one, in_use, today=today))
+    raw = psycopg_connection()
+    each(table, "who it may be, audited", raw, described, lambda one: match(demographics=one, actor=SYSTEM))
+    each(table, "registered and matched at once", raw, arriving, lambda one: register(registration=one, actor=SYSTEM))
+
+
+def each(table: Table, title: str, raw: psycopg.Connection, what: list, act: Callable[[object], object]) -> None:
+    """Time every act, after a few to warm up; CPU of this process and of the connection's server process."""
+    for one in what[:WARM]:
+        act(one)
+    before, spent = time.process_time() + cpu_seconds(raw), []
+    for one in what[WARM:]:
+        started = time.perf_counter()
+        act(one)
+        spent.append(time.perf_counter() - started)
+    cpu = time.process_time() + cpu_seconds(raw) - before
+    half, most = (f"{1000 * float(np.percentile(spent, share)):.2f}" for share in (50, 99))
+    rates = f"{len(spent) / sum(spent):,.0f}", half, most, f"{len(spent) / cpu:,.0f}"
+    table.add_row(title, f"{len(spent):,}", f"{sum(spent):.2f}", *rates)
+
+
+def cpu_seconds(connection: psycopg.Connection) -> float:
+    """Return what the connection's server process has spent."""
+    fields = Path(f"/proc/{connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def settle(url: str) -> None:
+    """Do what autovacuum does on a quiet day."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+def loader(url: str, folder: Path) -> tuple[Callable[[int, int], None], Callable[[int, int], list[Registration]]]:
+    """Return what registers records from one to another number, and what reads them as registrations."""
     session = duckdb.connect(config={"threads": 2})
     keyed = with_document_key(
         f"read_parquet('{folder / 'records.parquet'}')",
@@ -93,25 +141,25 @@ def loader(url: str, folder: Path) -> Callable[[int, int], None]:
         number_column="document_number",
         today=TODAY,
     )
-    columns = [column.split(" ")[0] for column in DECLARED.split(", ")]
+
+    def some(first: int, end: int) -> duckdb.DuckDBPyRelation:
+        return session.sql(
+            f"""SELECT institution, local_number, name, sex, birth_date, key_type, key_number,
+                       CASE WHEN key_number IS NULL THEN document_number END, health_card, NULL, phone, division,
+                       mother_name, mother_document, registered_at
+                  FROM ({keyed}) WHERE record >= {first} AND record < {end}"""
+        )
 
     def load(first: int, end: int) -> None:
         for start in range(first, end, PIECE):
-            some = session.sql(
-                f"""SELECT institution, local_number, name, sex, birth_date, key_type, key_number,
-                           CASE WHEN key_number IS NULL THEN document_number END, health_card, NULL, phone, division,
-                           mother_name, mother_document, registered_at
-                      FROM ({keyed}) WHERE record >= {start} AND record < {min(start + PIECE, end)}"""
-            )
-            some.write_csv(str(HOME / "piece.csv"), header=False)
+            some(start, min(start + PIECE, end)).write_csv(str(HOME / "piece.csv"), header=False)
             with psycopg.connect(url) as connection:
                 connection.execute(f"CREATE TEMP TABLE arriving ({DECLARED})")
                 with connection.cursor().copy("COPY arriving FROM STDIN (FORMAT csv)") as copy:
                     copy.write((HOME / "piece.csv").read_bytes())
                 register_patients(connection, source=Source.table("arriving"), actor_id=None)
 
-    assert len(columns) == 15
-    return load
+    return load, lambda first, end: [Registration(*row) for row in some(first, end).fetchall()]
 
 
 @contextmanager

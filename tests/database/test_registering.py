@@ -8,6 +8,8 @@ import pytest
 from django.db import connection
 
 from identity_invariants import broken_invariants
+from kangqiao.identity.cross_references import Sought, identifiers_of, people_like
+from kangqiao.identity.documents import DocumentKey, DocumentType
 from kangqiao.identity.errors import NothingToCompare
 from kangqiao.identity.likeness import Demographics, match
 from kangqiao.identity.matching import match_waiting
@@ -178,3 +180,34 @@ def test_a_machine_registers_only_for_its_own_institution() -> None:
     machine = Actor(kind=ActorKind.TOKEN, id=SYSTEM.id, name="HIS", institution_id=2, permissions=SYSTEM.permissions)
     with pytest.raises(NotPermitted):
         register(registration=registrations({})[0], actor=machine)
+
+
+@pytest.mark.usefixtures("database")
+def test_from_one_number_to_all_others() -> None:
+    known, new = arrive({}, {**WITHOUT, "local_number": "L2"})
+    document = DocumentKey(DocumentType.CITIZEN_ID, ORDINARY["key_number"])
+    for by in (document, (2, "L2"), known.resident_id, new.patient_id):
+        found = identifiers_of(by=by, actor=SYSTEM)
+        assert found is not None
+        assert found.documents == (("01", ORDINARY["key_number"]),)
+        assert [(each.institution_id, each.local_number) for each in found.local_numbers] == [(1, "1"), (2, "L2")]
+    assert identifiers_of(by=(7, "nobody"), actor=SYSTEM) is None
+    assert AuditEntry.objects.filter(action="identity:resident:find").count() == 5
+
+
+@pytest.mark.usefixtures("database")
+def test_people_are_found_by_the_beginning_of_a_name_and_the_year_of_birth_page_by_page() -> None:
+    born = [date(1987, 1, 1), date(1987, 12, 31), date(1988, 1, 1)]
+    arrive(
+        *[
+            {**WITHOUT, "name": f"鲁文{word}", "birth_date": day, "phone": None, "division": None}
+            for word, day in zip("甲乙丙", born, strict=True)
+        ]
+    )
+    sought = Sought(name="鲁文", birth_year=1987)
+    first = people_like(sought=sought, actor=SYSTEM, size=1)
+    second = people_like(sought=sought, actor=SYSTEM, size=1, after=first.next)
+    assert [each.name for each in (*first.people, *second.people)] == ["鲁文甲", "鲁文乙"]
+    assert second.next is None
+    with pytest.raises(NothingToCompare):
+        people_like(sought=Sought(name="鲁"), actor=SYSTEM)

@@ -44,19 +44,44 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 class Told(Protocol):
     """What institutions say of a patient: a `Registration`, or a row of `identity_patient`."""
 
-    institution_id: int
-    name: str | None
-    sex: str | None
-    birth_date: date | None
-    key_type: str | None
-    key_number: str | None
-    shown_number: str | None
-    health_card: str | None
-    phone: str | None
-    division: str | None
-    mother_name: str | None
-    mother_number: str | None
-    registered_on: date | None
+    @property
+    def institution_id(self) -> int: ...
+
+    @property
+    def name(self) -> str | None: ...
+
+    @property
+    def sex(self) -> str | None: ...
+
+    @property
+    def birth_date(self) -> date | None: ...
+
+    @property
+    def key_type(self) -> str | None: ...
+
+    @property
+    def key_number(self) -> str | None: ...
+
+    @property
+    def shown_number(self) -> str | None: ...
+
+    @property
+    def health_card(self) -> str | None: ...
+
+    @property
+    def phone(self) -> str | None: ...
+
+    @property
+    def division(self) -> str | None: ...
+
+    @property
+    def mother_name(self) -> str | None: ...
+
+    @property
+    def mother_number(self) -> str | None: ...
+
+    @property
+    def registered_on(self) -> date | None: ...
 
 
 class Compared(NamedTuple):
