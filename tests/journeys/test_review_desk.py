@@ -177,7 +177,7 @@ def test_a_resident_asks_for_a_correction_and_the_institution_is_told(page: Page
     page.goto(f"/stewardship/corrections/new/{desk.linked.first_id}")
     page.get_by_label("哪家机构的登记").select_option(index=1)
     page.get_by_label("更正项目").select_option("sex")
-    page.get_by_label("要求改为").fill("2")
+    page.get_by_label("要求改为").fill("女")
     page.get_by_label("依据").fill("本人身份证")
     look(page, shoot, "correction-new")
     page.get_by_role("button", name="受理").click()

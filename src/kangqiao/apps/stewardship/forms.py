@@ -87,7 +87,9 @@ class Filing(forms.Form):
 
     patient = forms.ChoiceField(label="哪家机构的登记", error_messages={"required": "请选择机构。"})
     attribute = forms.ChoiceField(label="更正项目", choices=list(ABOUT.items()))
-    asked = forms.CharField(label="要求改为", required=False, max_length=LONGEST_REASON)
+    asked = forms.CharField(
+        label="要求改为", required=False, max_length=LONGEST_REASON, help_text="选“不是本人的登记”时不用填写。"
+    )
     grounds = forms.CharField(
         label="依据",
         max_length=500,
