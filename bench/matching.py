@@ -36,9 +36,10 @@ from django.db import connection as django_connection  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
+from kangqiao.identity.clues import SESSION  # noqa: E402
 from kangqiao.identity.duckdb_rules import with_document_key  # noqa: E402
 from kangqiao.identity.likeness import Demographics, likeliest, match  # noqa: E402
-from kangqiao.identity.matching import match_waiting, psycopg_connection  # noqa: E402
+from kangqiao.identity.matching import match_waiting  # noqa: E402
 from kangqiao.identity.model_versions import model_in_use  # noqa: E402
 from kangqiao.identity.registering import register  # noqa: E402
 from kangqiao.identity.rematching import rematch  # noqa: E402
@@ -95,14 +96,19 @@ def measure(url: str, folder: Path) -> None:
 def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
     """Look up keys, match without registering, register: one after the other on one connection."""
     described = [Demographics(**{word: getattr(each, word) for word in Demographics._fields}) for each in arriving]
-    in_use, today = model_in_use(), TODAY
-    with psycopg.connect(url, autocommit=True) as raw:
+    with psycopg.connect(url, autocommit=True, options=SESSION) as raw:
+        in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
         each(table, "a patient by its key (reference)", raw, ids, lambda id: raw.execute(BY_KEY, (id,)).fetchall())
         each(table, "who it may be", raw, described, lambda one: likeliest(raw, one, in_use, today=today))
-    raw = psycopg_connection()
-    each(table, "who it may be, audited", raw, described, lambda one: match(demographics=one, actor=SYSTEM))
-    each(table, "registered and matched at once", raw, arriving, lambda one: register(registration=one, actor=SYSTEM))
+        each(table, "who it may be, audited", raw, described, lambda one: match(demographics=one, actor=SYSTEM, on=raw))
+        each(
+            table,
+            "registered and matched at once",
+            raw,
+            arriving,
+            lambda one: register(registration=one, actor=SYSTEM, on=raw),
+        )
 
 
 def each(table: Table, title: str, raw: psycopg.Connection, what: list, act: Callable[[object], object]) -> None:

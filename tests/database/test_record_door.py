@@ -1,42 +1,28 @@
 """The JSON door of the record view, asked as a hospital's system asks: tokens, purposes, pages, audit."""
 
 import asyncio
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.utils import timezone
 
+import doors
 from kangqiao.gateway import records
-from kangqiao.gateway.app import Gateway, answers
+from kangqiao.gateway.app import answers
 from kangqiao.identity.models import Resident
 from kangqiao.infra.ids import uuid7
 from kangqiao.records.medical_record.models import Charge, Diagnosis
 from kangqiao.records.timeline import Wanted
 from kangqiao.trust.actions import Action
-from kangqiao.trust.actors import system_actor
 from kangqiao.trust.models import AuditEntry
-from kangqiao.trust.services import issue_token
 from people import NAMES, citizen_number, make_institution, moment, register, resident_of, write
 
 PURPOSE = "purpose=treatment"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    content: Any
-
-
-Ask = Callable[..., Answer]
+Ask = Callable[..., doors.Answer]
 
 
 @pytest.fixture
@@ -54,52 +40,14 @@ def resident(committed_database: str) -> UUID:
 def ask(committed_database: str, tmp_path: Path) -> Ask:
     """Send one request to a gateway of this database, with a token that may read timelines or as told."""
 
-    def token(*permissions: str) -> str:
-        return issue_token(
-            institution_id=1,
-            name="HIS",
-            permissions=permissions,
-            valid_until=timezone.now() + timedelta(days=1),
-            actor=system_actor("test"),
-        ).plain
-
     def send(
         path: str, *, method: str = "GET", permission: str | None = "records:timeline:read", **headers: str
-    ) -> Answer:
+    ) -> doors.Answer:
         if permission:
-            headers["authorization"] = f"Bearer {token(permission)}"
-        return asyncio.run(_send(committed_database, tmp_path, method, path, headers))
+            headers["authorization"] = f"Bearer {doors.token(permission)}"
+        return doors.ask(committed_database, tmp_path, method=method, target=path, headers=headers)
 
     return send
-
-
-async def _send(url: str, home: Path, method: str, target: str, headers: dict[str, str]) -> Answer:
-    path, _, query = target.partition("?")
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": query.encode(),
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-        "client": ("10.1.2.3", 4711),
-    }
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b""}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    gateway = Gateway(url=url, home=home, archive_url=(home / "archive").as_uri())
-    await gateway.start()
-    try:
-        await gateway(scope, receive, send)
-    finally:
-        await gateway.stop()
-    body = sent[1]["body"]
-    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], told, json.loads(body) if body else None)
 
 
 def place(resident: UUID, query: str = PURPOSE) -> str:

@@ -11,7 +11,7 @@ from kangqiao.identity.deciding import merge_residents, unlink_patient
 from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.identity.linkage.blocking import RULES
 from kangqiao.identity.linkage.model import content_of, explained
-from kangqiao.identity.matching import match_waiting
+from kangqiao.identity.matching import match_waiting, psycopg_connection
 from kangqiao.identity.model_versions import import_model, model_in_use, model_of_version
 from kangqiao.identity.models import (
     Apart,
@@ -181,7 +181,7 @@ def test_everybody_is_compared_anew_only_where_much_waits() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_a_model_that_was_read_from_a_file_decides_from_then_on() -> None:
-    content = content_of(model_in_use().model) | {"version": "外来"}
+    content = content_of(model_in_use(psycopg_connection()).model) | {"version": "外来"}
     import_model(content=content, actor=SYSTEM)
-    assert model_in_use().model.version == "外来"
-    assert np.allclose(model_in_use().model.weights, model_of_version("simulated-city-1").weights)
+    assert model_in_use(psycopg_connection()).model.version == "外来"
+    assert np.allclose(model_in_use(psycopg_connection()).model.weights, model_of_version("simulated-city-1").weights)

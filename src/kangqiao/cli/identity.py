@@ -43,9 +43,10 @@ def rematch() -> None:
 def export_model(file: Annotated[Path, typer.Argument(help="写到哪个文件")]) -> None:
     with ready(report=lambda text: typer.echo(text, err=True)):
         from kangqiao.identity.linkage.model import save_model
+        from kangqiao.identity.matching import psycopg_connection
         from kangqiao.identity.model_versions import model_in_use
 
-        in_use = model_in_use().model
+        in_use = model_in_use(psycopg_connection()).model
         save_model(in_use, file)
     console.print(f"✓ 模型 {in_use.version} 已写入 {file}")
 

@@ -55,7 +55,7 @@ class ApiDoor:
             case ["batches", id]:
                 _only(request, "GET")
                 _allow(actor, Permission.BATCH_READ)
-                return _json(200, await _in_thread(_read_batch, id, actor))
+                return _json(200, await in_thread(_read_batch, id, actor))
         raise NotFound("没有这个地址")
 
     async def _begin(self, request: Request, actor: Actor) -> Response:
@@ -85,7 +85,7 @@ class ApiDoor:
         if offset < upload.size:
             return Response(204, headers=_offset(upload, offset))
         try:
-            batch = await _in_thread(_submit, upload.path(self.uploads.folder), actor, self._archive_url)
+            batch = await in_thread(_submit, upload.path(self.uploads.folder), actor, self._archive_url)
         except NotPermitted:
             self.uploads.forget(upload)
             raise
@@ -127,7 +127,7 @@ def _described(batch: Batch) -> dict[str, Any]:
     return {"batch": str(batch.id), "number": batch.number, "state": batch.state, "receipt": batch.receipt}
 
 
-async def _in_thread(act: Callable[..., Returned], *arguments: Any) -> Returned:
+async def in_thread(act: Callable[..., Returned], *arguments: Any) -> Returned:
     """Run something that uses Django's connection; the thread gives it back afterwards."""
 
     def run() -> Returned:

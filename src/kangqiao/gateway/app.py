@@ -11,7 +11,7 @@ from typing import Final
 
 from kangqiao.formats.fhir.mapping import declarations
 from kangqiao.formats.fhir.outcomes import outcome_bytes
-from kangqiao.gateway import records
+from kangqiao.gateway import identity, records
 from kangqiao.gateway.api import ApiDoor, problem_response
 from kangqiao.gateway.errors import GatewayError, Unavailable
 from kangqiao.gateway.fhir import FhirDoor
@@ -30,7 +30,9 @@ SWITCH_SECONDS: Final = 0.0005
 
 def answers(path: str) -> bool:
     """Say whether an address is one of the gateway's."""
-    return path in ("/fhir", "/api/intake") or path.startswith(("/fhir/", "/api/intake/", records.PREFIX))
+    return path in ("/fhir", "/api/intake") or path.startswith(
+        ("/fhir/", "/api/intake/", records.PREFIX, identity.PREFIX)
+    )
 
 
 class Gateway:
@@ -50,6 +52,7 @@ class Gateway:
         self._scribe.start()
         self._tokens, self._reader = Tokens(self._url), Reader(self._url)
         self._fhir = FhirDoor(reader=self._reader, scribe=self._scribe)
+        self._identity = identity.IdentityDoor(self._url)
         self._api = ApiDoor(uploads=Uploads(self._home / "uploads"), archive_url=self._archive_url)
         self._records = await records.open_door(self._url)
 
@@ -59,6 +62,7 @@ class Gateway:
             await self._scribe.stop()
             await self._reader.close()
             await self._tokens.close()
+            await self._identity.close()
             await self._records.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,6 +74,12 @@ class Gateway:
             return
         await response.send(send)
 
+    def _door(self, path: str) -> records.RecordDoor | identity.IdentityDoor | ApiDoor:
+        if path.startswith(records.PREFIX):
+            assert self._records is not None
+            return self._records
+        return self._identity if path.startswith(identity.PREFIX) else self._api
+
     async def _answer(self, request: Request) -> Response:
         is_fhir = request.path.startswith("/fhir")
         try:
@@ -78,9 +88,7 @@ class Gateway:
             actor = await self._tokens.actor(request.headers.get(b"authorization"), request.address)
             if is_fhir:
                 return await self._fhir.answer(request, actor)
-            if request.path.startswith(records.PREFIX):
-                return await self._records.answer(request, actor)
-            return await self._api.answer(request, actor)
+            return await self._door(request.path).answer(request, actor)
         except GatewayError as error:
             return _told(error, is_fhir)
         except NotPermitted as error:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import namedtuple_row
 
 from kangqiao.identity.judging import Scene
@@ -31,6 +31,8 @@ from kangqiao.identity.traits import (
     traits_of,
 )
 
+SESSION: Final = "-c plan_cache_mode=force_generic_plan"
+"""Options of connections that ask for one patient after the other: planning would take longer than looking."""
 PIECE: Final = 1 << 18
 """Patients whose traits are in memory at a time when all are written."""
 BY_HAND: Final = (Link.Reason.MANUAL.value,)
@@ -73,6 +75,11 @@ def are_of_now(connection: Connection) -> bool:
 def keep_packed(connection: Connection, packed: dict[UUID, bytes]) -> Clues:
     """The same for TRAITS of patients as bytes."""
     former: dict[UUID, bytes] = dict(connection.execute(_FORMER, {"ids": list(packed)}).fetchall())
+    return replace_packed(connection, packed, former)
+
+
+def replace_packed(connection: Connection, packed: dict[UUID, bytes], former: dict[UUID, bytes]) -> Clues:
+    """The same where it is known what was kept before."""
     if former:
         connection.execute(_FORGET, _rows_of_clues(former))
     kept = _rows_of_clues(packed)
@@ -123,9 +130,18 @@ def sought(packed: Sequence[bytes]) -> Clues:
     return Clues(clues[clues != NONE].tolist(), most[clues != NONE].tolist())
 
 
+def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> list[tuple[UUID, UUID, bool, str, bytes]]:
+    """Return the patients that share one of the clues, and those asked for, with all patients of their residents.
+
+    Each with resident, whether that is established, why it is linked, and TRAITS.
+    """
+    about = {"clue": clues.clue, "most": clues.most, "asked": list(asked)}
+    return Cursor(connection).execute(_NEAR, about, binary=True).fetchall()
+
+
 def neighbourhood(connection: Connection, *, clues: Clues, asked: Sequence[UUID], crowds: Crowds) -> Neighbourhood:
     """Return the patients that share one of the clues, and those asked for, with all patients of their residents."""
-    rows = connection.execute(NEAR, {"clue": clues.clue, "most": clues.most, "asked": list(asked)}).fetchall()
+    rows = near(connection, clues=clues, asked=asked)
     rows.sort(key=lambda row: row[0].int)
     patients, linked, states, reasons, packed = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     residents = sorted(set(linked), key=lambda each: each.int)
@@ -137,7 +153,7 @@ def neighbourhood(connection: Connection, *, clues: Clues, asked: Sequence[UUID]
     contents = contents_of(compared.rows)
     faces = faces_of(contents, person)
     sought_after = {(contents[at], person[at]) for at, id in enumerate(patients) if id in wanted}
-    apart = connection.execute(_APART, {"residents": residents}).fetchall()
+    apart = connection.execute(_APART, {"residents": residents}).fetchall() if len(residents) > 1 else []
     scene = Scene(
         Compared(compared.rows[faces], compared.codes),
         Persons(
@@ -211,12 +227,12 @@ WITH kept AS (
 INSERT INTO identity_clue (clue, patient_id) SELECT * FROM unnest(%(clues)s::bigint[], %(patients)s::uuid[])
 ON CONFLICT DO NOTHING
 """
-NEAR: Final = f"""
+_NEAR: Final = f"""
 WITH met AS MATERIALIZED (
     SELECT DISTINCT found.patient_id
       FROM unnest(%(clue)s::bigint[], %(most)s::int[]) AS sought(clue, most)
      CROSS JOIN LATERAL (SELECT ARRAY(SELECT patient_id FROM identity_clue WHERE identity_clue.clue = sought.clue
-                                       LIMIT sought.most + 1) AS patients) block
+                                       LIMIT sought.most + 1) AS patients OFFSET 0) block
      CROSS JOIN LATERAL unnest(block.patients) AS found(patient_id)
      WHERE cardinality(block.patients) <= sought.most
      UNION

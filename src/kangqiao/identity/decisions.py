@@ -76,6 +76,7 @@ class Decision(models.Model):
             models.Index(fields=["resident_id"], name="decision_of_resident"),
             models.Index(fields=["other_id"], name="decision_of_other"),
             models.Index(fields=["decided_at", "id"], name="decision_by_time"),
+            models.Index(fields=["undone_at", "id"], name="decision_by_undoing", condition=Q(undone_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

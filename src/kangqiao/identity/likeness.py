@@ -7,23 +7,22 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from django.db import transaction
 from django.utils import timezone
 from psycopg import Connection
 
-from kangqiao.identity.clues import NEAR, sought
+from kangqiao.identity.clues import near, sought
 from kangqiao.identity.errors import NothingToCompare
 from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
 from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.linkage.model import Step, explained
 from kangqiao.identity.linkage.scoring import weighed
-from kangqiao.identity.matching import probability, psycopg_connection
+from kangqiao.identity.matching import in_transaction, probability
 from kangqiao.identity.model_versions import InUse, model_in_use, model_of_version
 from kangqiao.identity.traits import Compared, clues_of, compared_from, traits_from, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
-from kangqiao.trust.audit import record_act
+from kangqiao.trust.audit import Act, record_acts
 from kangqiao.trust.permissions import Permission
 
 MOST_CANDIDATES: Final = 20
@@ -76,31 +75,30 @@ class Candidate:
         return explained(model_of_version(self.model), pattern=self.pattern, rule=self.rule)
 
 
-def match(*, demographics: Demographics, actor: Actor) -> list[Candidate]:
+def match(*, demographics: Demographics, actor: Actor, on: Connection | None = None) -> list[Candidate]:
     """Return who the person described may be, the likeliest first, at most `MOST_CANDIDATES`; nothing is changed.
 
-    Raises `NothingToCompare` where too little is said, and `NotPermitted`.
+    `on` a connection of one's own (`clues.SESSION`), else on Django's. Raises `NothingToCompare` where too little is
+    said, and `NotPermitted`.
     """
     actor.require(Permission.IDENTITY_MATCH)
-    with transaction.atomic():
-        found = likeliest(psycopg_connection(), demographics, model_in_use(), today=timezone.localdate())
-        record_act(
-            actor=actor,
-            action=Action.RESIDENT_MATCH,
-            resident_id=found[0].resident_id if len(found) == 1 else None,
-            object_kind="resident",
-            detail={"found": len(found), "residents": [str(each.resident_id) for each in found]},
+    with in_transaction(on) as connection:
+        found = likeliest(connection, demographics, model_in_use(connection), today=timezone.localdate())
+        only = found[0].resident_id if len(found) == 1 else None
+        detail = {"found": len(found), "residents": [str(each.resident_id) for each in found]}
+        record_acts(
+            connection, actor=actor, action=Action.RESIDENT_MATCH, acts=[Act(only, None, "resident", only, detail)]
         )
     return found
 
 
-def likeliest(raw: Connection, described: Demographics, in_use: InUse, *, today: date) -> list[Candidate]:
+def likeliest(connection: Connection, described: Demographics, in_use: InUse, *, today: date) -> list[Candidate]:
     """Return the same without writing who asked."""
     packed = traits_of(described, today=today)
     clues = sought([packed])
     if not clues.clue:
         raise NothingToCompare
-    rows = raw.execute(NEAR, {"clue": clues.clue, "most": clues.most, "asked": []}).fetchall()
+    rows = near(connection, clues=clues, asked=[])
     if not rows:
         return []
     compared = compared_from(traits_from([packed, *(row[4] for row in rows)]), in_use.crowds)

@@ -28,7 +28,7 @@ from kangqiao.identity.models import Decision, Unmatched
 from kangqiao.infra.ids import uuid7
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
-from kangqiao.trust.audit import record_acts
+from kangqiao.trust.audit import Act, record_acts
 
 AT_ONCE: Final = 1000
 """Patients compared in one transaction."""
@@ -83,7 +83,7 @@ def match_some(*, actor: Actor, at_once: int = AT_ONCE) -> Matched | None:
         clues = keep_traits(raw, read_patients(raw, list(waiting)), today=timezone.localdate())
     raw.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (REGISTERING, REGISTERING))
     with transaction.atomic():
-        in_use = model_in_use()
+        in_use = model_in_use(raw)
         near = neighbourhood(raw, clues=clues, asked=list(waiting), crowds=in_use.crowds)
         pairs = candidate_pairs(near.scene.compared.rows)
         patterns = patterns_between(*near.scene.compared, pairs.left, pairs.right)
@@ -115,20 +115,27 @@ def psycopg_connection() -> Connection:
     return connection.connection
 
 
+@contextmanager
+def in_transaction(on: Connection | None) -> Iterator[Connection]:
+    """Yield a connection in a transaction: one's own, or Django's."""
+    if on is None:
+        with transaction.atomic():
+            yield psycopg_connection()
+    else:
+        with on.transaction():
+            yield on
+
+
 def join(raw: Connection, verdict: Verdict, *, actor: Actor) -> int:
     """Join the residents that are one person, with explanation and audit; return how many were absorbed."""
     absorptions = [_absorption(each, verdict, actor) for each in verdict.judged.merges]
     effective = absorb(raw, absorptions) if absorptions else set()
-    record_acts(
-        actor=actor,
-        action=Action.RESIDENT_MERGE,
-        object_kind="decision",
-        acts=[
-            (each.kept, each.decision_id, {"merged": str(each.absorbed), "by": "comparison"})
-            for each in absorptions
-            if each.decision_id in effective
-        ],
-    )
+    acts = [
+        Act(each.kept, None, "decision", each.decision_id, {"merged": str(each.absorbed), "by": "comparison"})
+        for each in absorptions
+        if each.decision_id in effective
+    ]
+    record_acts(raw, actor=actor, action=Action.RESIDENT_MERGE, acts=acts)
     return len(effective)
 
 

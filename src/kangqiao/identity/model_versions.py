@@ -1,11 +1,13 @@
 """Which model decides: the newest that was kept, or before there is one that of a simulated city."""
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
+from psycopg import Connection
 
 from kangqiao.identity import linkage
 from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds, crowds_as_bytes, crowds_from
@@ -30,13 +32,14 @@ class InUse:
 _known: dict[str, InUse] = {}
 
 
-def model_in_use() -> InUse:
+def model_in_use(on: Connection) -> InUse:
     """Return what decides now. Raises UnreadableModel where the newest model is of another version of the engine."""
-    newest = LinkageModel.objects.order_by("-made_at", "-version").values_list("version", flat=True).first()
-    version = newest or SIMULATED_CITY
+    newest = on.execute(_NEWEST).fetchone()
+    version = newest[0] if newest else SIMULATED_CITY
     if version not in _known:
+        found = _kept(on, version) if newest else InUse(default_model(), NO_CROWDS)
         _known.clear()
-        _known[version] = _kept(newest) if newest else InUse(default_model(), NO_CROWDS)
+        _known[version] = found
     return _known[version]
 
 
@@ -71,10 +74,15 @@ def keep_model(*, model: Model, crowds: Crowds, patients: int, actor: Actor) -> 
 def import_model(*, content: dict[str, Any], actor: Actor) -> Model:
     """Keep a model from a file; the crowds stay those of this city. Raises UnreadableModel."""
     model = model_from(content)
-    keep_model(model=model, crowds=model_in_use().crowds, patients=0, actor=actor)
+    connection.ensure_connection()
+    keep_model(model=model, crowds=model_in_use(connection.connection).crowds, patients=0, actor=actor)
     return model
 
 
-def _kept(version: str) -> InUse:
-    row = LinkageModel.objects.get(version=version)
-    return InUse(model_from(row.content), crowds_from(bytes(row.crowds)))
+def _kept(on: Connection, version: str) -> InUse:
+    ((content, crowds),) = on.execute(_CONTENT, (version,)).fetchall()
+    return InUse(model_from(content if isinstance(content, dict) else json.loads(content)), crowds_from(bytes(crowds)))
+
+
+_NEWEST: Final = "SELECT version FROM identity_linkagemodel ORDER BY made_at DESC, version DESC LIMIT 1"
+_CONTENT: Final = "SELECT content, crowds FROM identity_linkagemodel WHERE version = %s"

@@ -5,27 +5,27 @@ registrations of one new person one makes the resident and nineteen find it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import OperationalError, transaction
 from django.utils import timezone
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected
 
-from kangqiao.identity.clues import Clues, keep_packed, neighbourhood, sought
+from kangqiao.identity.clues import Clues, neighbourhood, replace_packed, sought
 from kangqiao.identity.judging import judge
 from kangqiao.identity.linkage.joining import patterns_between
-from kangqiao.identity.matching import REGISTERING, Verdict, ask, join, psycopg_connection, settle_stale
-from kangqiao.identity.model_versions import InUse, model_in_use
+from kangqiao.identity.matching import REGISTERING, Verdict, ask, in_transaction, join, settle_stale
+from kangqiao.identity.model_versions import model_in_use
 from kangqiao.identity.models import Resident
 from kangqiao.identity.services import Registered, Registration, Source, register_patients
-from kangqiao.identity.traits import pairs_sharing_clues, traits_of
+from kangqiao.identity.traits import TRAITS, pairs_sharing_clues, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
-from kangqiao.trust.audit import record_act
+from kangqiao.trust.audit import Act, record_acts
 from kangqiao.trust.permissions import Permission
 from kangqiao.trust.rules import require_scope
 
@@ -58,76 +58,67 @@ def in_turn(act: Callable[Given, Returned]) -> Callable[Given, Returned]:
     @wraps(act)
     def again(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
         for _ in range(ATTEMPTS - 1):
-            try:
+            with suppress(DeadlockDetected):
                 return act(*args, **kwargs)
-            except OperationalError as error:
-                if not isinstance(error.__cause__, DeadlockDetected):
-                    raise
-            except DeadlockDetected:
-                pass
         return act(*args, **kwargs)
 
     return again
 
 
 @in_turn
-def register(*, registration: Registration, actor: Actor) -> Outcome:
+def register(*, registration: Registration, actor: Actor, on: Connection | None = None) -> Outcome:
     """Register a patient, or what has changed about a known one, and match it at once; all of it or nothing.
 
-    Raises `NotPermitted`, also for a registration of another institution than the actor's.
+    `on` a connection of one's own (`clues.SESSION`), else on Django's. Raises `NotPermitted`, also for a registration
+    of another institution than the actor's.
     """
     actor.require(Permission.IDENTITY_MATCH)
     require_scope(actor, registration.institution_id)
-    with transaction.atomic():
-        raw, in_use = psycopg_connection(), model_in_use()
-        packed = traits_of(registration, today=timezone.localdate())
+    packed = traits_of(registration, today=timezone.localdate())
+    with in_transaction(on) as connection:
         clues = sought([packed])
-        raw.execute(_WAIT_FOR_OTHERS, {"registering": REGISTERING, "clues": clues.clue})
+        connection.execute(_WAIT_FOR_OTHERS, {"registering": REGISTERING, "clues": clues.clue})
         source = Source.registrations([registration])
-        done = register_patients(raw, source=source, actor_id=actor.id)
-        patient_id = _patient(raw, registration)
+        done = register_patients(connection, source=source, actor_id=actor.id)
+        patient_id, former = _patient(connection, registration)
         joined, doubts = 0, 0
         if done.created or done.changed:
-            keep_packed(raw, {patient_id: packed})
-            joined, doubts = _match(raw, patient_id, clues, in_use, actor)
-        outcome = _outcome(raw, patient_id, done, joined, doubts)
-        record_act(
-            actor=actor,
-            action=Action.PATIENT_REGISTER,
-            resident_id=outcome.resident_id,
-            patient_id=patient_id,
-            object_kind="patient",
-            object_id=patient_id,
-            detail={"created": outcome.created, "changed": outcome.changed, "joined": joined, "doubts": doubts},
-        )
+            replace_packed(connection, {patient_id: packed}, {patient_id: former} if former else {})
+            joined, doubts = _match(connection, patient_id, clues, actor, known=former is not None)
+        outcome = _outcome(connection, patient_id, done, joined, doubts)
+        record_acts(connection, actor=actor, action=Action.PATIENT_REGISTER, acts=[_act(outcome)])
     return outcome
 
 
-def _match(raw: Connection, patient_id: UUID, clues: Clues, in_use: InUse, actor: Actor) -> tuple[int, int]:
+def _match(connection: Connection, patient_id: UUID, clues: Clues, actor: Actor, *, known: bool) -> tuple[int, int]:
     """Compare one patient; return how many residents were joined to others and how many doubts raised."""
-    near = neighbourhood(raw, clues=clues, asked=[patient_id], crowds=in_use.crowds)
+    in_use = model_in_use(connection)
+    near = neighbourhood(connection, clues=clues, asked=[patient_id], crowds=in_use.crowds)
     pairs = pairs_sharing_clues(near.scene.compared)
     patterns = patterns_between(*near.scene.compared, pairs.left, pairs.right)
-    verdict = Verdict(
-        near.patients, near.residents, judge(near.scene, pairs, patterns, in_use.model), in_use.model.version
-    )
-    joined = join(raw, verdict, actor=actor)
-    settle_stale(raw, verdict, asked=[patient_id])
-    doubts = ask(raw, verdict)
-    raw.execute("DELETE FROM identity_unmatched WHERE patient_id = %s", (patient_id,))
-    return joined, doubts
+    judged = judge(near.scene, pairs, patterns, in_use.model)
+    verdict = Verdict(near.patients, near.residents, judged, in_use.model.version)
+    joined = join(connection, verdict, actor=actor) if judged.merges else 0
+    if known:
+        settle_stale(connection, verdict, asked=[patient_id])
+    return joined, ask(connection, verdict)
 
 
-def _patient(raw: Connection, registration: Registration) -> UUID:
+def _patient(connection: Connection, registration: Registration) -> tuple[UUID, bytes | None]:
     number = (registration.institution_id, registration.local_number)
-    ((id,),) = raw.execute(_PATIENT, number).fetchall()
-    return id
+    ((id, former),) = connection.execute(_PATIENT, number).fetchall()
+    return id, former
 
 
-def _outcome(raw: Connection, patient_id: UUID, done: Registered, joined: int, doubts: int) -> Outcome:
-    ((resident_id, state),) = raw.execute(_RESIDENT, (patient_id,)).fetchall()
+def _outcome(connection: Connection, patient_id: UUID, done: Registered, joined: int, doubts: int) -> Outcome:
+    ((resident_id, state),) = connection.execute(_RESIDENT, {"patient_id": patient_id}).fetchall()
     created, changed = done.created > 0, done.changed > 0
     return Outcome(patient_id, resident_id, Resident.State(state), created, changed, joined, doubts)
+
+
+def _act(outcome: Outcome) -> Act:
+    detail = {word: getattr(outcome, word) for word in ("created", "changed", "joined", "doubts")}
+    return Act(outcome.resident_id, outcome.patient_id, "patient", outcome.patient_id, detail)
 
 
 _WAIT_FOR_OTHERS: Final = """
@@ -136,8 +127,15 @@ SELECT pg_advisory_xact_lock_shared(%(registering)s), (
 """
 """In ascending order, so that two who share several wait for each other on one side only."""
 
-_PATIENT: Final = "SELECT id FROM identity_patient WHERE institution_id = %s AND local_number = %s"
+_PATIENT: Final = f"""
+SELECT patient.id, traits.content
+  FROM identity_patient patient
+  LEFT JOIN identity_traits traits
+    ON traits.patient_id = patient.id AND octet_length(traits.content) = {TRAITS.itemsize}
+ WHERE institution_id = %s AND local_number = %s
+"""
 _RESIDENT: Final = """
+WITH waits_no_longer AS (DELETE FROM identity_unmatched WHERE patient_id = %(patient_id)s)
 SELECT resident.id, resident.state FROM identity_link link JOIN identity_resident resident ON resident.id = resident_id
- WHERE patient_id = %s AND undone_at IS NULL
+ WHERE patient_id = %(patient_id)s AND undone_at IS NULL
 """

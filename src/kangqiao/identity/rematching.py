@@ -78,7 +78,7 @@ def is_much(*, waiting: int) -> bool:
 def is_outdated() -> bool:
     """Say whether what was kept is of another version of the engine: model or traits."""
     try:
-        model_in_use()
+        model_in_use(psycopg_connection())
     except UnreadableModel:
         return True
     return not are_of_now(psycopg_connection())
@@ -143,7 +143,7 @@ def _place(ids: np.ndarray, wanted: UUID) -> int:
 def _learnt(patterns: np.ndarray, crowds: Crowds, patients: int, started: datetime, actor: Actor) -> InUse:
     """Learn a model of the city; of too few pairs the one in use goes on deciding."""
     if len(patterns) < ENOUGH:
-        return model_in_use()
+        return model_in_use(psycopg_connection())
     version = f"{timezone.localtime(started):%Y%m%d-%H%M%S.%f}"
     model = model_of(train(patterns), version=version, thresholds=Thresholds())
     return keep_model(model=model, crowds=crowds, patients=patients, actor=actor)

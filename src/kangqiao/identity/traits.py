@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from struct import Struct
 from typing import Final, NamedTuple, Protocol
 
 import numba
@@ -27,16 +28,31 @@ from kangqiao.identity.linkage.reading import LONGEST_DIVISION, LONGEST_PHONE, S
 from kangqiao.identity.linkage.townships import renumbered
 from kangqiao.standards.lunar import written_as_solar
 
-OF_THE_CITY: Final = ("bearers", "holders", "callers", "name", "mother")
-"""What an entry says about others besides: how many share a value, and places among the names at hand."""
-KEPT: Final = [word for word in ENTRY.names or () if word not in OF_THE_CITY]
+TRAITS: Final = np.dtype([("entry", ENTRY), ("form", np.int64), ("codes", np.int32, (LONGEST,))], align=True)
+"""An entry (`linkage.entries`) as one registration tells it, so without what is counted in the city and without places
+among names; and `form` and `codes` of its name as in `Names`."""
+OF_OTHERS: Final = ("bearers", "holders", "callers", "name", "mother")
+"""What an entry says about others besides; 0 in traits."""
 
-TRAITS: Final = np.dtype(
-    [("form", np.int64), ("codes", np.int32, (LONGEST,)), *((word, ENTRY[word]) for word in KEPT)], align=True
-)
-"""What of an entry (`linkage.entries`) one registration tells alone; `form` and `codes` of its name as in `Names`."""
 
-_WORDS: Final = TRAITS.names or ()
+_WHOLE: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
+
+
+def _packing() -> tuple[Struct, list[str]]:
+    """Return how the numbers of one patient become TRAITS, and the order of these numbers."""
+    places = {word: ENTRY.fields[word] for word in ENTRY.names or ()} if ENTRY.fields else {}
+    pieces, words, end = ["<"], [], 0
+    for word, (kind, start, *_) in sorted(places.items(), key=lambda item: item[1][1]):
+        pieces.append(f"{start - end}x{_WHOLE[kind.itemsize]}")
+        words.append(word)
+        end = start + kind.itemsize
+    offsets = {word: field[1] for word, field in (TRAITS.fields or {}).items()}
+    rest = TRAITS.itemsize - offsets["codes"] - 4 * LONGEST
+    pieces.append(f"{offsets['form'] - end}xq{4 * LONGEST}s{rest}x")
+    return Struct("".join(pieces)), words
+
+
+_PACKED, _WORDS = _packing()
 _PHONE: Final = re.compile(rf"[0-9]{{{SHORTEST_PHONE},}}$")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
@@ -101,7 +117,14 @@ def traits_of(told: Told, *, today: date) -> bytes:
     fit = trust(fit, key, sex, birth)
     own = key > 0 and fit != FAR
     division = _division(told.division)
-    values = name._asdict() | {
+    values = {
+        **dict.fromkeys(OF_OTHERS, 0),
+        "letters": name.letters,
+        "sound": name.sound,
+        "stem": name.stem,
+        "surname": name.surname,
+        "newborn": name.newborn,
+        "length": name.length,
         "key": key,
         "number": number,
         "check": check,
@@ -122,15 +145,16 @@ def traits_of(told: Told, *, today: date) -> bytes:
         "sex": sex,
         "own_sex": 2 - key % 2 if own else sex,
     }
-    return np.array([tuple(values[word] for word in _WORDS)], TRAITS).tobytes()
+    return _PACKED.pack(*(values[word] for word in _WORDS), name.form, name.codes)
 
 
 def traits_of_file(read: Registrations, chosen: np.ndarray) -> np.ndarray:
     """Return the registrations at positions (int32) of a file that was read as TRAITS."""
     rows, names = rows_of(read, chosen), read.names
     traits = np.zeros(len(chosen), TRAITS)
-    for word in KEPT:
-        traits[word] = rows[word]
+    traits["entry"] = rows
+    for word in OF_OTHERS:
+        traits["entry"][word] = 0
     traits["form"], traits["codes"] = names.form[rows["name"]], names.codes[rows["name"]]
     return traits
 
@@ -142,16 +166,9 @@ def traits_from(packed: Sequence[bytes]) -> np.ndarray:
 
 def compared_from(traits: np.ndarray, crowds: Crowds) -> Compared:
     """Return patients as they are compared; what many share is taken from the crowds of the whole city."""
-    forms, first, place = np.unique(traits["form"], return_index=True, return_inverse=True)
-    nameless = int(len(forms) > 0 and forms[0] == NO_NAME)
-    codes = np.zeros((len(forms) + 1 - nameless, LONGEST), np.int32)
-    codes[1 - nameless :] = traits["codes"][first]
-    rows = np.zeros(len(traits), ENTRY)
-    for word in KEPT:
-        rows[word] = traits[word]
-    rows["name"], rows["mother"] = place + (1 - nameless), traits["mother_form"] != 0
-    _count(rows, traits, crowds)
-    return Compared(rows, codes)
+    rows, codes = traits["entry"].copy(), np.zeros((len(traits) + 1, LONGEST), np.int32)
+    order = np.argsort(traits["form"], kind="stable")
+    return Compared(rows, codes[: _enter(rows, codes, traits, order, crowds)])
 
 
 def faces_of(contents: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -235,11 +252,21 @@ def _scattered_by(contents, person):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _count(rows, traits, crowds):  # pragma: no cover - compiled
-    for place in range(len(rows)):
-        rows[place].holders = _behind(traits[place].key, crowds.keys, crowds.holders)
-        rows[place].callers = _behind(traits[place].phone, crowds.phones, crowds.callers)
-        rows[place].bearers = _behind(traits[place].form, crowds.forms, crowds.bearers)
+def _enter(rows, codes, traits, order, crowds):  # pragma: no cover - compiled
+    """Give names their places, 0 to none, and what is shared its counts; return how many places there are."""
+    place, former = 0, NO_NAME
+    for row in order:
+        form = traits[row].form
+        if form != former:
+            place, former = place + 1, form
+            for letter in range(codes.shape[1]):
+                codes[place, letter] = traits[row].codes[letter]
+        rows[row].name = place
+        rows[row].mother = 1 if rows[row].mother_form != 0 else NO_NAME
+        rows[row].holders = _behind(rows[row].key, crowds.keys, crowds.holders)
+        rows[row].callers = _behind(rows[row].phone, crowds.phones, crowds.callers)
+        rows[row].bearers = _behind(form, crowds.forms, crowds.bearers)
+    return place + 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -254,7 +281,7 @@ class _Name(NamedTuple):
     sound: int
     stem: int
     surname: int
-    codes: list[int]
+    codes: bytes
     newborn: int
     length: int
 
@@ -270,7 +297,7 @@ def _named(written: str) -> _Name:
         sound=hashed(sounds),
         stem=hashed(map(ord, stem)),
         surname=sounds[0] if sounds else 0,
-        codes=codes + [0] * (LONGEST - len(codes)),
+        codes=np.array(codes + [0] * (LONGEST - len(codes)), "<i4").tobytes(),
         newborn=newborn,
         length=len(codes),
     )

@@ -1,11 +1,15 @@
 """Writing the audit log: one entry per act on personal data or on the keys to it, in the act's transaction."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from psycopg import Connection
+from psycopg.pq import TransactionStatus
+from psycopg.types.json import Jsonb
 
+from kangqiao.infra.ids import uuid7
 from kangqiao.trust.actions import Action, Outcome, Purpose
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.models import AuditEntry
@@ -69,24 +73,31 @@ def record_act(
     )
 
 
-def record_acts(
-    *, actor: Actor, action: Action, object_kind: str, acts: Sequence[tuple[UUID, UUID, dict[str, Any]]]
-) -> None:
-    """Write one entry per act (resident, object, detail), under the same conditions as `record_act`."""
-    if not connection.in_atomic_block:
+class Act(NamedTuple):
+    """One of many entries: whom and what it is about."""
+
+    resident_id: UUID | None
+    patient_id: UUID | None
+    object_kind: str
+    object_id: UUID | None
+    detail: dict[str, Any]
+
+
+def record_acts(on: Connection, *, actor: Actor, action: Action, acts: Sequence[Act]) -> None:
+    """Write one entry per act on a connection of psycopg, under the same conditions as `record_act`."""
+    if on.info.transaction_status == TransactionStatus.IDLE:
         raise RuntimeError("record_acts belongs into the transaction of the acts")
-    AuditEntry.objects.bulk_create(
-        AuditEntry(
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            institution_id=actor.institution_id,
-            action=action,
-            resident_id=resident_id,
-            object_kind=object_kind,
-            object_id=str(object_id),
-            outcome=Outcome.DONE,
-            address=actor.address,
-            detail=detail,
-        )
-        for resident_id, object_id, detail in acts
-    )
+    who = (actor.kind.value, actor.id, actor.institution_id, action.value)
+    how = (None, Outcome.DONE.value, actor.address)
+    rows = [
+        (uuid7(), *who, *act[:3], None if act.object_id is None else str(act.object_id), *how, Jsonb(act.detail))
+        for act in acts
+    ]
+    if rows:
+        on.execute(_INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
+
+
+_INSERT_MANY: Final = (
+    f"INSERT INTO trust_auditentry ({', '.join(name for name, _ in AUDIT_COLUMNS)})\n"
+    f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for _, kind in AUDIT_COLUMNS)})"
+)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ class Thresholds:
     average: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Model:
     """Weights of levels and the operating point.
 
@@ -52,7 +53,7 @@ class Model:
     thresholds: Thresholds
     statistics: dict[str, float]
 
-    @property
+    @cached_property
     def weights(self) -> np.ndarray:
         """Weights (rivals, fields, levels) in bits: log2(m / u); 0 for silent levels, FORBIDDEN for obstacles."""
         logs = np.log2(self.chances, out=np.zeros_like(self.chances), where=self.chances > 0)
@@ -61,7 +62,7 @@ class Model:
         weights[:, OBSTACLE, 1:] = FORBIDDEN
         return weights
 
-    @property
+    @cached_property
     def priors(self) -> np.ndarray:
         """Weights (rivals,) in bits before anything is compared."""
         return np.log2(self.shares[0] / self.shares[1:])

@@ -1,0 +1,124 @@
+"""The JSON door of the master index, asked as a hospital's system asks: register, match, numbers, search, changes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import doors
+from kangqiao.gateway.app import answers
+from kangqiao.identity.deciding import undo_decision
+from kangqiao.identity.models import Decision
+from kangqiao.trust.actors import system_actor
+from kangqiao.trust.models import AuditEntry
+from matching_people import ORDINARY
+
+Ask = Callable[..., doors.Answer]
+LU = {
+    "local_number": "A1",
+    "name": ORDINARY["name"],
+    "sex": "2",
+    "birth_date": "1987-03-14",
+    "document_type": "01",
+    "document_number": ORDINARY["key_number"],
+    "phone": ORDINARY["phone"],
+    "division": ORDINARY["division"],
+}
+WITHOUT_NUMBER = {word: LU[word] for word in ("name", "sex", "birth_date", "phone", "division")} | {
+    "local_number": "B1"
+}
+
+
+@pytest.fixture
+def ask(committed_database: str, tmp_path: Path) -> Ask:
+    """Send one request with a token that may match, of institution 1 or as told."""
+
+    def send(path: str, body: Any = None, *, institution: int = 1, permission: str = "identity:match") -> Any:
+        headers = {"authorization": f"Bearer {doors.token(permission, institution_id=institution)}"}
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        method = "GET" if body is None else "POST"
+        return doors.ask(
+            committed_database,
+            tmp_path,
+            method=method,
+            target=f"/api/identity/{path}",
+            headers=headers,
+            body=content,
+        )
+
+    return send
+
+
+def test_the_door_is_the_gateways() -> None:
+    assert answers("/api/identity/match")
+
+
+def test_from_registration_to_search_and_the_changes_that_follow(ask: Ask) -> None:
+    first = ask("patients", LU)
+    assert (first.status, first.content["state"], first.content["created"]) == (201, "confirmed", True)
+    second = ask("patients", WITHOUT_NUMBER, institution=2)
+    assert (second.status, second.content["resident"], second.content["joined"]) == (201, first.content["resident"], 1)
+    again = ask("patients", WITHOUT_NUMBER, institution=2)
+    assert (again.status, again.content["created"], again.content["changed"]) == (200, False, False)
+    _tells_who_it_may_be(ask, first.content["resident"])
+    _knows_all_numbers(ask, first.content["resident"])
+    _follows_changes(ask, second.content["patient"])
+    actions = set(AuditEntry.objects.exclude(action__startswith="trust:").values_list("action", flat=True))
+    assert {"identity:patient:register", "identity:resident:match", "identity:resident:find"} <= actions
+
+
+def _tells_who_it_may_be(ask: Ask, resident: str) -> None:
+    described = {word: value for word, value in WITHOUT_NUMBER.items() if word != "local_number"}
+    found = ask("match", described).content["candidates"]
+    assert found[0]["resident"] == resident
+    assert found[0]["probability"] > 0.9
+    assert sum(step["weight"] for step in found[0]["steps"]) == pytest.approx(found[0]["weight"], abs=0.1)
+
+
+def _knows_all_numbers(ask: Ask, resident: str) -> None:
+    by_number = ask("identifiers", {"institution": 2, "local_number": "B1"})
+    by_document = ask("identifiers", {"document_type": "01", "document_number": LU["document_number"]})
+    by_resident = ask(f"residents/{resident}/identifiers")
+    assert by_number.content == by_document.content == by_resident.content
+    assert [each["local_number"] for each in by_number.content["local_numbers"]] == ["A1", "B1"]
+    assert "no-store" in by_number.headers["cache-control"]
+    page = ask("search", {"name": "鲁文", "birth_year": 1987})
+    assert [each["resident"] for each in page.content["people"]] == [resident]
+    assert page.content["next"] is None
+
+
+def _follows_changes(ask: Ask, patient: str) -> None:
+    told = ask("changes")
+    assert [(each["kind"], each["other"], each["taken_back"]) for each in told.content["changes"]] == [
+        ("match", patient, False)
+    ]
+    assert "name" not in json.dumps(told.content)
+    undo_decision(decision_id=Decision.objects.get().id, reason="误并", actor=system_actor("test"))
+    next_ones = ask(f"changes?after={told.content['next']}").content["changes"]
+    assert sorted((each["kind"], each["taken_back"]) for each in next_ones) == [("apart", False), ("match", True)]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("patients", b"not JSON", 400, "请求内容应为 JSON"),
+        ("patients", {"name": "鲁文英"}, 400, "缺少必填字段 local_number"),
+        ("patients", LU | {"sex": "F"}, 400, "字段 sex 的内容不符合接口文档"),
+        ("patients", LU | {"birth_date": "2087-03-14"}, 400, "birth_date 应在 1880-01-01 和今天之间"),
+        ("patients", LU | {"weight": 50}, 400, "有接口文档之外的字段，请核对字段名"),
+        ("match", {"sex": "1"}, 400, "信息太少，无法比对：请提供证件号码，或姓名和出生日期。"),
+        ("identifiers", {"institution": 1, "local_number": "nobody"}, 404, "没有这位居民"),
+        ("changes?after=yesterday", None, 400, "after 应为上一次返回的 next"),
+        ("elsewhere", None, 404, "没有这个地址"),
+        ("match", None, 405, "该地址不支持这种请求方法"),
+    ],
+)
+def test_what_cannot_be_understood_is_said_plainly(ask: Ask, path: str, body: Any, status: int, message: str) -> None:
+    answer = ask(path, body)
+    assert (answer.status, answer.content["message"]) == (status, message)
+
+
+def test_other_tokens_are_refused(ask: Ask) -> None:
+    assert ask("match", {"name": "鲁文英"}, permission="intake:batch:read").status == 403
