@@ -15,10 +15,10 @@ ON_EVERY_CORE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 demo: setup
 	@$(PYTHON) -m kangqiao.cli.main up --demo
 
-# Journeys apart: their browser keeps an event loop in the process, which tests of coroutines cannot share.
+# Journeys apart and one by one: their browser keeps an event loop in the process, and they measure patience.
 test: setup browser
 	$(PYTHON) -m pytest $(ON_EVERY_CORE) --ignore=tests/journeys
-	$(PYTHON) -m pytest $(ON_EVERY_CORE) tests/journeys
+	$(PYTHON) -m pytest tests/journeys
 
 check: setup
 	$(VENV)/bin/ruff format --check .

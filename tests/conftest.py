@@ -10,6 +10,7 @@ from pathlib import Path
 import django
 import psycopg
 import pytest
+from hypothesis import settings as generative
 from psycopg import sql
 
 MEMORY = Path("/dev/shm")
@@ -34,6 +35,10 @@ from kangqiao.infra import postgres  # noqa: E402
 from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+generative.register_profile("busy", deadline=None)
+generative.load_profile("busy")  # a first example may wait for compiled code, or for the machine
 
 
 CHEAPEST_FIRST = ("architecture", "unit", "spec", "generative", "database", "journeys")
