@@ -60,12 +60,37 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     return {decision for (decision,) in cursor.execute("SELECT decision_id FROM identity_absorbing").fetchall()}
 
 
+def bring_strays_along(connection: Connection, patients: Sequence[UUID]) -> int:
+    """Link patients whose resident was joined to another while they were registered to that one; return how many.
+
+    Registration locks no identifier: whoever merges two residents with numbers does not wait for files of millions.
+    """
+    return connection.execute(_BRING_ALONG, {"patients": list(patients)}).rowcount
+
+
 def _columns(absorptions: Sequence[Absorption]) -> dict[str, Any]:
     rows = [(*one[:7], *(one.evidence or [None] * len(Evidence._fields))) for one in absorptions]
     names = (*Absorption._fields[:7], *Evidence._fields)
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
 
 
+_BRING_ALONG: Final = """
+WITH stray AS (
+    SELECT link.id, link.patient_id, link.reason, link.actor_id, link.batch_id, resident.merged_into_id
+      FROM identity_patient patient
+      JOIN identity_link link ON link.patient_id = patient.id AND link.undone_at IS NULL
+      JOIN identity_resident resident ON resident.id = link.resident_id AND resident.state = 'merged'
+     WHERE patient.id = ANY(%(patients)s)
+     ORDER BY patient.institution_id, patient.local_number FOR UPDATE OF patient
+), ended AS (
+    UPDATE identity_link link SET undone_at = statement_timestamp(), undone_reason = '居民已并入'
+      FROM stray WHERE link.id = stray.id
+    RETURNING link.id
+)
+INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
+SELECT gen_random_uuid(), patient_id, merged_into_id, stray.reason, actor_id, batch_id
+  FROM stray JOIN ended USING (id)
+"""
 _DECLARED: Final = (
     "decision_id uuid, kept uuid, absorbed uuid, kind text, reason text, actor_id uuid, approved_by uuid,"
     " patient_id uuid, compared_with uuid, rule text, pattern bigint, weight float8, score float8, model text"

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import Connection
 
-from kangqiao.identity.absorbing import Absorption, Evidence, absorb
+from kangqiao.identity.absorbing import Absorption, Evidence, absorb, bring_strays_along
 from kangqiao.identity.clues import keep_traits, neighbourhood, read_patients
 from kangqiao.identity.errors import MatchingBusy
 from kangqiao.identity.judging import Judged, Merge, Question, judge
@@ -80,6 +80,7 @@ def match_some(*, actor: Actor, at_once: int = AT_ONCE) -> Matched | None:
         waiting = dict(Unmatched.objects.order_by("since", "patient_id").values_list("patient_id", "since")[:at_once])
         if not waiting:
             return None
+        bring_strays_along(raw, list(waiting))
         clues = keep_traits(raw, read_patients(raw, list(waiting)), today=timezone.localdate())
     raw.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (REGISTERING, REGISTERING))
     with transaction.atomic():
