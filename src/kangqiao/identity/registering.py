@@ -4,16 +4,14 @@ Whoever registers the same person at the same time shares a clue with it and wai
 registrations of one new person one makes the resident and nineteen find it.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
 from psycopg import Connection
-from psycopg.errors import DeadlockDetected
+from psycopg.errors import DeadlockDetected, UniqueViolation
 
 from kangqiao.identity.clues import Clues, neighbourhood, replace_packed, sought
 from kangqiao.identity.judging import judge
@@ -21,7 +19,8 @@ from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.matching import REGISTERING, Verdict, ask, in_transaction, join, settle_stale
 from kangqiao.identity.model_versions import model_in_use
 from kangqiao.identity.models import Resident
-from kangqiao.identity.services import Registered, Registration, Source, register_patients
+from kangqiao.identity.newcomers import store_newcomer
+from kangqiao.identity.services import Registration, Source, register_patients
 from kangqiao.identity.traits import TRAITS, pairs_sharing_clues, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
@@ -30,9 +29,6 @@ from kangqiao.trust.permissions import Permission
 from kangqiao.trust.rules import require_scope
 
 ATTEMPTS: Final = 3
-
-Given = ParamSpec("Given")
-Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +48,6 @@ class Outcome:
     doubts: int = 0
 
 
-def in_turn(act: Callable[Given, Returned]) -> Callable[Given, Returned]:
-    """Do a transaction again that PostgreSQL ended because two waited for each other."""
-
-    @wraps(act)
-    def again(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
-        for _ in range(ATTEMPTS - 1):
-            with suppress(DeadlockDetected):
-                return act(*args, **kwargs)
-        return act(*args, **kwargs)
-
-    return again
-
-
-@in_turn
 def register(*, registration: Registration, actor: Actor, on: Connection | None = None) -> Outcome:
     """Register a patient, or what has changed about a known one, and match it at once; all of it or nothing.
 
@@ -74,46 +56,75 @@ def register(*, registration: Registration, actor: Actor, on: Connection | None 
     """
     actor.require(Permission.IDENTITY_MATCH)
     require_scope(actor, registration.institution_id)
+    for _ in range(ATTEMPTS - 1):
+        with suppress(UniqueViolation, DeadlockDetected):
+            return _register(registration, actor, on)
+    return _register(registration, actor, on)
+
+
+def _register(registration: Registration, actor: Actor, on: Connection | None) -> Outcome:
     packed = traits_of(registration, today=timezone.localdate())
+    clues = sought([packed])
     with in_transaction(on) as connection:
-        clues = sought([packed])
-        connection.execute(_WAIT_FOR_OTHERS, {"registering": REGISTERING, "clues": clues.clue})
-        source = Source.registrations([registration])
-        done = register_patients(connection, source=source, actor_id=actor.id)
-        patient_id, former = _patient(connection, registration)
-        joined, doubts = 0, 0
-        if done.created or done.changed:
-            replace_packed(connection, {patient_id: packed}, {patient_id: former} if former else {})
-            joined, doubts = _match(connection, patient_id, clues, actor, known=former is not None)
-        outcome = _outcome(connection, patient_id, done, joined, doubts)
+        known = _wait_for_others(connection, registration, clues)
+        store = _store_known if known else _store_newcomer
+        stored = store(connection, registration, packed, clues, actor)
+        outcome = _matched(connection, stored, clues, actor)
         record_acts(connection, actor=actor, action=Action.PATIENT_REGISTER, acts=[_act(outcome)])
     return outcome
 
 
-def _match(connection: Connection, patient_id: UUID, clues: Clues, actor: Actor, *, known: bool) -> tuple[int, int]:
-    """Compare one patient; return how many residents were joined to others and how many doubts raised."""
+def _wait_for_others(connection: Connection, registration: Registration, clues: Clues) -> bool:
+    """Wait for everybody who registers somebody alike; return whether the patient was known before."""
+    number = {"institution_id": registration.institution_id, "local_number": registration.local_number}
+    about = {"registering": REGISTERING, "clues": clues.clue} | number
+    ((known, _, _),) = connection.execute(_WAIT_FOR_OTHERS, about).fetchall()
+    return known
+
+
+def _store_newcomer(
+    connection: Connection, registration: Registration, packed: bytes, clues: Clues, actor: Actor
+) -> Outcome:
+    today = timezone.localdate()
+    stored = store_newcomer(connection, registration, packed=packed, clues=clues, actor_id=actor.id, today=today)
+    return Outcome(stored.patient_id, stored.resident_id, Resident.State(stored.state), created=True, changed=False)
+
+
+def _store_known(
+    connection: Connection, registration: Registration, packed: bytes, clues: Clues, actor: Actor
+) -> Outcome:
+    source = Source.registrations([registration])
+    done = register_patients(connection, source=source, actor_id=actor.id)
+    number = (registration.institution_id, registration.local_number)
+    ((patient_id, former),) = connection.execute(_PATIENT, number).fetchall()
+    if done.changed:
+        replace_packed(connection, {patient_id: packed}, {patient_id: former} if former else {})
+    return Outcome(patient_id, *_resident(connection, patient_id), created=False, changed=done.changed > 0)
+
+
+def _matched(connection: Connection, stored: Outcome, clues: Clues, actor: Actor) -> Outcome:
+    """Compare a patient that is new or has changed, and return what that adds to the outcome."""
+    if not (stored.created or stored.changed):
+        return stored
     in_use = model_in_use(connection)
-    near = neighbourhood(connection, clues=clues, asked=[patient_id], crowds=in_use.crowds)
+    near = neighbourhood(connection, clues=clues, asked=[stored.patient_id], crowds=in_use.crowds)
     pairs = pairs_sharing_clues(near.scene.compared)
     patterns = patterns_between(*near.scene.compared, pairs.left, pairs.right)
     judged = judge(near.scene, pairs, patterns, in_use.model)
     verdict = Verdict(near.patients, near.residents, judged, in_use.model.version)
     joined = join(connection, verdict, actor=actor) if judged.merges else 0
-    if known:
-        settle_stale(connection, verdict, asked=[patient_id])
-    return joined, ask(connection, verdict)
+    if stored.changed:
+        settle_stale(connection, verdict, asked=[stored.patient_id])
+    doubts = ask(connection, verdict)
+    if not joined:
+        return replace(stored, doubts=doubts)
+    resident_id, state = _resident(connection, stored.patient_id)
+    return replace(stored, resident_id=resident_id, state=state, joined=joined, doubts=doubts)
 
 
-def _patient(connection: Connection, registration: Registration) -> tuple[UUID, bytes | None]:
-    number = (registration.institution_id, registration.local_number)
-    ((id, former),) = connection.execute(_PATIENT, number).fetchall()
-    return id, former
-
-
-def _outcome(connection: Connection, patient_id: UUID, done: Registered, joined: int, doubts: int) -> Outcome:
+def _resident(connection: Connection, patient_id: UUID) -> tuple[UUID, Resident.State]:
     ((resident_id, state),) = connection.execute(_RESIDENT, {"patient_id": patient_id}).fetchall()
-    created, changed = done.created > 0, done.changed > 0
-    return Outcome(patient_id, resident_id, Resident.State(state), created, changed, joined, doubts)
+    return resident_id, Resident.State(state)
 
 
 def _act(outcome: Outcome) -> Act:
@@ -122,7 +133,9 @@ def _act(outcome: Outcome) -> Act:
 
 
 _WAIT_FOR_OTHERS: Final = """
-SELECT pg_advisory_xact_lock_shared(%(registering)s), (
+SELECT EXISTS (SELECT FROM identity_patient
+                WHERE institution_id = %(institution_id)s AND local_number = %(local_number)s),
+       pg_advisory_xact_lock_shared(%(registering)s), (
     SELECT count(*) FROM (SELECT pg_advisory_xact_lock(clue) FROM unnest(%(clues)s::bigint[]) AS sought(clue)) held)
 """
 """In ascending order, so that two who share several wait for each other on one side only."""

@@ -101,7 +101,7 @@ def _told(prefix: str = "") -> str:
     return ", ".join(f"{prefix}{column}" for column in TOLD)
 
 
-def _is_own(row: str) -> str:
+def is_own(row: str) -> str:
     """SQL that tells whether the document is the patient's own, not the mother's or one borrowed."""
     told = ("key_type", "key_number", "name", "birth_date", "registered_on", "mother_number")
     return f"identity_number_is_own({', '.join(f'{row}.{column}' for column in told)})"
@@ -113,10 +113,10 @@ WITH arrived AS (
     SELECT arriving.*, coalesce(patient.id, {_new_id("patients")}), patient.id IS NOT NULL,
            patient.id IS NULL
            OR (patient.key_type, patient.key_number) IS DISTINCT FROM (arriving.key_type, arriving.key_number)
-           OR {_is_own("patient")} IS DISTINCT FROM {_is_own("arriving")},
+           OR {is_own("patient")} IS DISTINCT FROM {is_own("arriving")},
            patient.key_changes,
-           CASE WHEN {_is_own("arriving")} THEN arriving.key_type END,
-           CASE WHEN {_is_own("arriving")} THEN arriving.key_number END
+           CASE WHEN {is_own("arriving")} THEN arriving.key_type END,
+           CASE WHEN {is_own("arriving")} THEN arriving.key_number END
       FROM (SELECT DISTINCT ON (institution_id, local_number)
                    institution_id, local_number, {_told()},
                    row_number() OVER (ORDER BY institution_id, local_number) AS ordinal
@@ -164,7 +164,7 @@ WITH changed AS (
        SET ({_told()}, registered) = ({_told("excluded.")}, true),
            key_changes = patient.key_changes + CASE WHEN (patient.key_type, patient.key_number) IS DISTINCT FROM
                                                          (excluded.key_type, excluded.key_number)
-                                                      OR {_is_own("patient")} IS DISTINCT FROM {_is_own("excluded")}
+                                                      OR {is_own("patient")} IS DISTINCT FROM {is_own("excluded")}
                                                     THEN 1 ELSE 0 END
     RETURNING id, key_changes
 )
