@@ -7,18 +7,24 @@ a PostgreSQL of its own in a temporary folder. The reference is a bare look-up b
 in the same run.
 """
 
+import json
 import os
 import resource
 import shutil
 import signal
+import socket
+import struct
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+HERE = Path(__file__).parent
 HOME = Path(tempfile.mkdtemp(prefix="kangqiao-bench-"))
 os.environ |= {"KANGQIAO_HOME": str(HOME), "DJANGO_SETTINGS_MODULE": "kangqiao.wiring.settings"}
 os.environ.pop("KANGQIAO_DATABASE_URL", None)
@@ -33,6 +39,7 @@ import psycopg  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection as django_connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
@@ -47,11 +54,12 @@ from kangqiao.identity.services import DECLARED, Registration, Source, register_
 from kangqiao.infra import postgres  # noqa: E402
 from kangqiao.simulation.identities.generating import generate_identities  # noqa: E402
 from kangqiao.trust.actors import system_actor  # noqa: E402
+from kangqiao.trust.services import issue_token  # noqa: E402
 from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 
 TODAY = date(2026, 10, 31)
 DEFAULTS = (226_000, 4.4, 2)
-LATER, ALONE, WARM = 10_000, 3_000, 200
+LATER, ALONE, WARM, CLIENTS = 10_000, 3_000, 200, 4
 BY_KEY = "SELECT institution_id, local_number, name FROM identity_patient WHERE id = %s"
 PIECE = 200_000
 SYSTEM = system_actor("bench")
@@ -88,9 +96,11 @@ def measure(url: str, folder: Path) -> None:
     with timed(table, "new ones compared", LATER):
         console.print(match_waiting(actor=SYSTEM))
     settle(url)
-    one_by_one(table, url, registrations(records, records + ALONE))
-    console.print(table)
     tell_truth(url, folder)
+    arriving = registrations(records, records + ALONE)
+    one_by_one(table, url, arriving)
+    through_http(table, url, arriving)
+    console.print(table)
 
 
 def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
@@ -109,6 +119,69 @@ def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
             arriving,
             lambda one: register(registration=one, actor=SYSTEM, on=raw),
         )
+
+
+def through_http(table: Table, url: str, arriving: list[Registration]) -> None:
+    """The same from outside: so many clients, each sending one request after the other, to a server of its own."""
+    said = [json_of(one) for one in arriving]
+    registered = [one | {"local_number": f"http-{number}"} for number, one in enumerate(said)]
+    token = issue_token(
+        institution_id=1,
+        name="bench",
+        permissions=["identity:match"],
+        valid_until=timezone.now() + timedelta(days=1),
+        actor=SYSTEM,
+    ).plain
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"KANGQIAO_DATABASE_URL": url, "KANGQIAO_PORT": str(port)}
+    with (HOME / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "kangqiao.wiring.web"], env=environment, stdout=log, stderr=log
+        )
+    try:
+        wait_for(port)
+        for title, path, bodies in (("match", "match", said), ("registration", "patients", registered)):
+            send(port, path, bodies[:WARM], token)
+            told = send(port, path, bodies[WARM:], token)
+            half, most = (f"{told[share]:.2f}" for share in ("p50", "p99"))
+            rate = f"{told['requests'] / told['seconds']:,.0f}"
+            name = f"{title} through HTTP, {CLIENTS} clients {dict(told['statuses'])}"
+            table.add_row(name, f"{told['requests']:,}", f"{told['seconds']:.2f}", rate, half, most)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def json_of(one: Registration) -> dict[str, str]:
+    """Return a registration as the door takes it, without the number of the institution."""
+    words = ("name", "sex", "birth_date", "health_card", "phone", "division", "mother_name")
+    said = {word: getattr(one, word) for word in words}
+    said |= {"document_type": one.key_type, "document_number": one.key_number or one.shown_number}
+    return {word: str(value) for word, value in (said | {"mother_document": one.mother_number}).items() if value}
+
+
+def send(port: int, path: str, bodies: list[dict[str, str]], token: str) -> dict[str, Any]:
+    """Post the bodies and return what the load generator measured."""
+    with tempfile.NamedTemporaryFile(dir=HOME) as file:
+        for each in bodies:
+            body = json.dumps(each).encode()
+            head = f"POST /api/identity/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+            request = head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
+            file.write(struct.pack(">I", len(request)) + request)
+        file.flush()
+        command = [sys.executable, str(HERE / "http_load.py"), str(port), str(CLIENTS), "120", file.name]
+        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(300):
+        time.sleep(0.1)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
 
 
 def each(table: Table, title: str, raw: psycopg.Connection, what: list, act: Callable[[object], object]) -> None:

@@ -10,6 +10,8 @@ import pytest
 import doors
 from kangqiao.gateway.app import answers
 from kangqiao.identity.deciding import undo_decision
+from kangqiao.identity.linkage.model import content_of
+from kangqiao.identity.model_versions import default_model, import_model
 from kangqiao.identity.models import Decision
 from kangqiao.trust.actors import system_actor
 from kangqiao.trust.models import AuditEntry
@@ -32,8 +34,10 @@ WITHOUT_NUMBER = {word: LU[word] for word in ("name", "sex", "birth_date", "phon
 
 
 @pytest.fixture
-def ask(committed_database: str, tmp_path: Path) -> Ask:
+def ask(committed_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Send one request with a token that may match, of institution 1 or as told."""
+
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE")
 
     def send(path: str, body: Any = None, *, institution: int = 1, permission: str = "identity:match") -> Any:
         headers = {"authorization": f"Bearer {doors.token(permission, institution_id=institution)}"}
@@ -70,6 +74,8 @@ def test_from_registration_to_search_and_the_changes_that_follow(ask: Ask) -> No
 
 
 def _tells_who_it_may_be(ask: Ask, resident: str) -> None:
+    """With a model of the city's own, too, whatever thread explains it."""
+    import_model(content=content_of(default_model()) | {"version": "本市"}, actor=system_actor("test"))
     described = {word: value for word, value in WITHOUT_NUMBER.items() if word != "local_number"}
     found = ask("match", described).content["candidates"]
     assert found[0]["resident"] == resident

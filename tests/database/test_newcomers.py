@@ -1,6 +1,5 @@
 """A new patient stored by one statement is as one that came in a file."""
 
-
 import duckdb
 import pytest
 from django.db import connection, transaction

@@ -13,6 +13,9 @@ from psycopg import Connection
 from kangqiao.identity.models import Decision
 from kangqiao.identity.statements import FOLLOW
 
+FEW: Final = 100
+"""Up to so many at once the planner needs no statistics."""
+
 
 class Evidence(NamedTuple):
     """Why a comparison takes two residents for one person: the pair of patients that says so most clearly.
@@ -52,6 +55,8 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     cursor = connection.cursor()
     cursor.execute(_WORKSPACE)
     cursor.execute(_FILL, _columns(absorptions))
+    if len(absorptions) > FEW:
+        cursor.execute("ANALYZE identity_absorbing")
     for lock in (_LOCK_PATIENTS, _LOCK_IDENTIFIERS, _LOCK_RESIDENTS):
         cursor.execute(lock)
     cursor.execute(_DROP_OVERTAKEN)

@@ -204,7 +204,9 @@ TRUNCATE identity_clue, identity_traits
 """
 _INDEX: Final = """
 SET LOCAL maintenance_work_mem = '256MB';
-ALTER TABLE identity_clue ADD CONSTRAINT identity_clue_pkey PRIMARY KEY (clue, patient_id)
+ALTER TABLE identity_clue ADD CONSTRAINT identity_clue_pkey PRIMARY KEY (clue, patient_id);
+ANALYZE identity_clue;
+ANALYZE identity_traits
 """
 _READ: Final = """
 SELECT id, institution_id, name, sex, birth_date, key_type, key_number, shown_number, health_card, phone, division,

@@ -1,7 +1,7 @@
 """One person who is described, against everybody: who it may be, how surely and why. Writes nothing but who asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -15,10 +15,10 @@ from kangqiao.identity.errors import NothingToCompare
 from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
 from kangqiao.identity.linkage.joining import patterns_between
-from kangqiao.identity.linkage.model import Step, explained
+from kangqiao.identity.linkage.model import Model, Step, explained
 from kangqiao.identity.linkage.scoring import weighed
 from kangqiao.identity.matching import in_transaction, probability
-from kangqiao.identity.model_versions import InUse, model_in_use, model_of_version
+from kangqiao.identity.model_versions import InUse, model_in_use
 from kangqiao.identity.traits import Compared, clues_of, compared_from, traits_from, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
@@ -46,7 +46,7 @@ class Demographics(NamedTuple):
     institution_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """A resident it may be, by the patient of it that is most alike.
 
@@ -58,7 +58,7 @@ class Candidate:
     rule: int
     pattern: int
     weight: float
-    model: str
+    model: Model = field(repr=False)
 
     @property
     def probability(self) -> float:
@@ -72,7 +72,7 @@ class Candidate:
     @property
     def steps(self) -> list[Step]:
         """The waterfall that explains the weight."""
-        return explained(model_of_version(self.model), pattern=self.pattern, rule=self.rule)
+        return explained(self.model, pattern=self.pattern, rule=self.rule)
 
 
 def match(*, demographics: Demographics, actor: Actor, on: Connection | None = None) -> list[Candidate]:
@@ -130,6 +130,6 @@ def _best(
                 rule=int(pairs.rule[place]),
                 pattern=int(patterns[place]),
                 weight=float(weights[place]),
-                model=in_use.model.version,
+                model=in_use.model,
             )
     return list(best.values())[:MOST_CANDIDATES]

@@ -34,8 +34,13 @@ _known: dict[str, InUse] = {}
 
 def model_in_use(on: Connection) -> InUse:
     """Return what decides now. Raises UnreadableModel where the newest model is of another version of the engine."""
-    newest = on.execute(_NEWEST).fetchone()
-    version = newest[0] if newest else SIMULATED_CITY
+    newest = on.execute(f"SELECT {NEWEST_MODEL}").fetchone()
+    return model_known_as(on, newest[0] if newest else None)
+
+
+def model_known_as(on: Connection, newest: str | None) -> InUse:
+    """The same where it is known what the newest version is (`NEWEST_MODEL`)."""
+    version = newest or SIMULATED_CITY
     if version not in _known:
         found = _kept(on, version) if newest else InUse(default_model(), NO_CROWDS)
         _known.clear()
@@ -84,5 +89,5 @@ def _kept(on: Connection, version: str) -> InUse:
     return InUse(model_from(content if isinstance(content, dict) else json.loads(content)), crowds_from(bytes(crowds)))
 
 
-_NEWEST: Final = "SELECT version FROM identity_linkagemodel ORDER BY made_at DESC, version DESC LIMIT 1"
+NEWEST_MODEL: Final = "(SELECT version FROM identity_linkagemodel ORDER BY made_at DESC, version DESC LIMIT 1)"
 _CONTENT: Final = "SELECT content, crowds FROM identity_linkagemodel WHERE version = %s"

@@ -17,7 +17,7 @@ from kangqiao.identity.clues import Clues, neighbourhood, replace_packed, sought
 from kangqiao.identity.judging import judge
 from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.matching import REGISTERING, Verdict, ask, in_transaction, join, settle_stale
-from kangqiao.identity.model_versions import model_in_use
+from kangqiao.identity.model_versions import NEWEST_MODEL, InUse, model_known_as
 from kangqiao.identity.models import Resident
 from kangqiao.identity.newcomers import store_newcomer
 from kangqiao.identity.services import Registration, Source, register_patients
@@ -66,20 +66,24 @@ def _register(registration: Registration, actor: Actor, on: Connection | None) -
     packed = traits_of(registration, today=timezone.localdate())
     clues = sought([packed])
     with in_transaction(on) as connection:
-        known = _wait_for_others(connection, registration, clues)
+        known, newest_model = _wait_for_others(connection, registration, clues)
         store = _store_known if known else _store_newcomer
         stored = store(connection, registration, packed, clues, actor)
-        outcome = _matched(connection, stored, clues, actor)
-        record_acts(connection, actor=actor, action=Action.PATIENT_REGISTER, acts=[_act(outcome)])
-    return outcome
+        if stored.created or stored.changed:
+            stored = _matched(connection, stored, clues, model_known_as(connection, newest_model), actor)
+        record_acts(connection, actor=actor, action=Action.PATIENT_REGISTER, acts=[_act(stored)])
+    return stored
 
 
-def _wait_for_others(connection: Connection, registration: Registration, clues: Clues) -> bool:
-    """Wait for everybody who registers somebody alike; return whether the patient was known before."""
+def _wait_for_others(connection: Connection, registration: Registration, clues: Clues) -> tuple[bool, str | None]:
+    """Wait for everybody who registers somebody alike.
+
+    Return whether the patient was known before, and the version of the newest model.
+    """
     number = {"institution_id": registration.institution_id, "local_number": registration.local_number}
     about = {"registering": REGISTERING, "clues": clues.clue} | number
-    ((known, _, _),) = connection.execute(_WAIT_FOR_OTHERS, about).fetchall()
-    return known
+    ((known, newest_model, _, _),) = connection.execute(_WAIT_FOR_OTHERS, about).fetchall()
+    return known, newest_model
 
 
 def _store_newcomer(
@@ -102,11 +106,8 @@ def _store_known(
     return Outcome(patient_id, *_resident(connection, patient_id), created=False, changed=done.changed > 0)
 
 
-def _matched(connection: Connection, stored: Outcome, clues: Clues, actor: Actor) -> Outcome:
+def _matched(connection: Connection, stored: Outcome, clues: Clues, in_use: InUse, actor: Actor) -> Outcome:
     """Compare a patient that is new or has changed, and return what that adds to the outcome."""
-    if not (stored.created or stored.changed):
-        return stored
-    in_use = model_in_use(connection)
     near = neighbourhood(connection, clues=clues, asked=[stored.patient_id], crowds=in_use.crowds)
     pairs = pairs_sharing_clues(near.scene.compared)
     patterns = patterns_between(*near.scene.compared, pairs.left, pairs.right)
@@ -132,9 +133,10 @@ def _act(outcome: Outcome) -> Act:
     return Act(outcome.resident_id, outcome.patient_id, "patient", outcome.patient_id, detail)
 
 
-_WAIT_FOR_OTHERS: Final = """
+_WAIT_FOR_OTHERS: Final = f"""
 SELECT EXISTS (SELECT FROM identity_patient
                 WHERE institution_id = %(institution_id)s AND local_number = %(local_number)s),
+       {NEWEST_MODEL},
        pg_advisory_xact_lock_shared(%(registering)s), (
     SELECT count(*) FROM (SELECT pg_advisory_xact_lock(clue) FROM unnest(%(clues)s::bigint[]) AS sought(clue)) held)
 """

@@ -8,7 +8,7 @@ which for a single one takes some twenty microseconds. `tests/generative` holds 
 import re
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from struct import Struct
 from typing import Final, NamedTuple, Protocol
 
@@ -303,9 +303,19 @@ def _named(written: str) -> _Name:
     )
 
 
-@lru_cache(maxsize=1 << 16)
 def _lunar(day: int) -> int:
+    if day in _DAYS:
+        return _lunar_days()[day - _DAYS.start]
     return int(written_as_solar(np.array([day], "datetime64[D]")).astype(np.int32)[0])
+
+
+@cache
+def _lunar_days() -> list[int]:
+    """Return what is written for every day of a few generations: computing them together takes no longer than five."""
+    return written_as_solar(np.array(_DAYS, "datetime64[D]")).astype(np.int32).tolist()
+
+
+_DAYS: Final = range(date(1900, 2, 1).toordinal() - _EPOCH, date(2100, 1, 1).toordinal() - _EPOCH)
 
 
 @lru_cache(maxsize=1 << 16)
