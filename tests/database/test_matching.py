@@ -109,6 +109,14 @@ def test_two_valid_numbers_are_never_joined_without_a_human() -> None:
     assert (doubt.kind, doubt.state) == ("two-numbers", "open")
 
 
+def test_a_borrowed_number_is_no_obstacle_but_under_another_name_it_is_for_a_human() -> None:
+    borrowed = {"key_number": number("53352219610908171")}
+    assert grouping(matched({}, borrowed)) == [0, 0]
+    named = matched({}, {**borrowed, "name": "李文英", "institution_id": 3})
+    assert grouping(named)[1] == 1
+    assert Doubt.objects.get().state == "open"
+
+
 def test_one_number_under_two_names_is_for_a_human() -> None:
     patients = matched({}, {"name": "赵国强"})
     assert grouping(patients) == [0, 1]

@@ -14,10 +14,9 @@ import numba
 import numpy as np
 
 from kangqiao.identity.linkage.columns import NONE, Registrations
-from kangqiao.identity.linkage.entries import rows_of
+from kangqiao.identity.linkage.entries import is_named, rows_of
 from kangqiao.identity.linkage.grouping import grouped
 from kangqiao.identity.linkage.hashing import closed, mix
-from kangqiao.identity.linkage.names import NO_NAME
 
 APART: Final = -1
 """The block of a registration that a rule does not look at, or that meets nobody or too many."""
@@ -108,11 +107,11 @@ def key_of(entry, rule):  # noqa: PLR0912 # pragma: no cover - compiled
     if rule == 10:
         return _together(entry.number // 10**11 * 1000 + entry.number % 1000, entry.sound)
     if rule == 11:
-        return _together(entry.number // 1000, surname) if _named(entry) else NONE
+        return _together(entry.number // 1000, surname) if is_named(entry) else NONE
     if rule == 12:
         return _together(entry.sound, birth % 10000, entry.division // 1000)
     if rule == 13:
-        return _together(surname, birth, entry.division // 1000) if _named(entry) else NONE
+        return _together(surname, birth, entry.division // 1000) if is_named(entry) else NONE
     if rule == 14:
         return _together(entry.letters, entry.division)
     return _together(entry.letters, birth // 10000, entry.division // 1000)
@@ -127,12 +126,6 @@ def _together(*parts):  # pragma: no cover - compiled
             return NONE
         value = mix(value, part)
     return closed(value)
-
-
-@numba.njit(cache=True, nogil=True)
-def _named(entry):  # pragma: no cover - compiled
-    """Say who has a name of their own."""
-    return entry.name != NO_NAME and not entry.newborn
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,8 +1,9 @@
 """From weighed pairs to persons, so that one weak link does not chain two families.
 
 Groups grow by the strongest link first. Two groups stay apart when something forbids any pair between them, when each
-has a valid citizen number of its own and they differ, or when the pairs between them are too weak on average. A newborn
-without a name that fits two children is for a human: they may be twins.
+has a valid citizen number of its own and they differ, when they show two valid numbers under two names, or when the
+pairs between them are too weak on average. A newborn without a name that fits two children is for a human: they may be
+twins.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -18,6 +19,7 @@ from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Birth, 
 from kangqiao.identity.linkage.grouping import grouped, values_behind
 from kangqiao.identity.linkage.model import Thresholds
 from kangqiao.identity.linkage.names import ONE_OF_SEVERAL
+from kangqiao.identity.linkage.scoring import are_two_people
 
 STRONGEST: Final = 30.0
 """Bits beyond which a pair weighs no more (nor less below the negative) in an average."""
@@ -64,7 +66,7 @@ def clustered(
     def grown(known: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         order = chosen[np.lexsort((pairs.right[chosen], pairs.left[chosen], -weights[chosen]))]
         left, right, average = pairs.left, pairs.right, thresholds.average
-        return _grown(left, right, weights, forbidden, neighbours, own, start, edges, average, known, order)
+        return _grown(rows, left, right, weights, forbidden, neighbours, own, start, edges, average, known, order)
 
     linkable = (pairs.right >= len(known)) & ~forbidden & ~for_a_human(rows, pairs, patterns)
     strong = np.flatnonzero(linkable & (weights >= thresholds.same))
@@ -151,7 +153,7 @@ def head_of(parent, place):  # pragma: no cover - compiled
 
 @numba.njit(cache=True, nogil=True)
 def _grown(  # pragma: no cover - compiled
-    left, right, weights, forbidden, neighbours, own, start, edges, average, known, order
+    rows, left, right, weights, forbidden, neighbours, own, start, edges, average, known, order
 ):
     count = len(own)
     parent, following = np.arange(count).astype(np.int32), np.full(count, -1, np.int32)
@@ -168,6 +170,8 @@ def _grown(  # pragma: no cover - compiled
             continue
         smaller, larger = (one, other) if size[one] <= size[other] else (other, one)
         if not _fit(smaller, larger, parent, following, left, right, weights, forbidden, start, edges, average):
+            continue
+        if _two_people(rows, smaller, larger, following):
             continue
         first, second = (one, other) if one < other else (other, one)
         parent[second] = first
@@ -203,3 +207,16 @@ def _fit(  # pragma: no cover - compiled
             count += 1
         member = following[member]
     return total >= average * count
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_people(rows, one, other, following):  # pragma: no cover - compiled
+    """Say whether any of one group shows that it is not the other's."""
+    while one >= 0:
+        far = other if rows[one].key > 0 else -1
+        while far >= 0:
+            if are_two_people(rows[one], rows[far]):
+                return True
+            far = following[far]
+        one = following[one]
+    return False

@@ -137,3 +137,9 @@ def _fill(rows, columns, names, chosen):  # pragma: no cover - compiled
         to.check, to.fit, to.sex = columns.check[row], fit, columns.sex[row]
         to.own_sex = 2 - key % 2 if own else columns.sex[row]
         to.newborn, to.length = names.newborn[name], names.length[name]
+
+
+@numba.njit(cache=True, nogil=True)
+def is_named(entry):  # pragma: no cover - compiled
+    """Say who has a name of their own."""
+    return entry.name != NO_NAME and not entry.newborn

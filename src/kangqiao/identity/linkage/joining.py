@@ -2,7 +2,8 @@
 
 Persons grow together by the strongest pair first. Two groups stay apart when both are confirmed by documents, when
 somebody said that they are different, when anything forbids any pair between them, when two of their valid citizen
-numbers differ, or when the pairs that were found between them are too weak on average.
+numbers differ and are their own or under different names, or when the pairs that were found between them are too weak
+on average.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -15,7 +16,7 @@ from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.clusters import STRONGEST, edges_of, head_of
 from kangqiao.identity.linkage.columns import FAR
 from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
-from kangqiao.identity.linkage.scoring import pattern
+from kangqiao.identity.linkage.scoring import are_two_people, pattern
 
 
 class Persons(NamedTuple):
@@ -117,7 +118,7 @@ def _may(rows, codes, person, apart, persons, one, larger, following):  # pragma
         while other >= 0:
             if len(apart) and _kept_apart(apart, persons, person[one], person[other]):
                 return False
-            if _two_numbers(rows[one], rows[other]):
+            if _two_numbers(rows[one], rows[other]) or are_two_people(rows[one], rows[other]):
                 return False
             if pattern(rows[one], rows[other], codes) >> (BITS * OBSTACLE) != 0:
                 return False

@@ -25,7 +25,7 @@ from kangqiao.identity.linkage.comparison import (
     Sex,
 )
 from kangqiao.identity.linkage.crowds import COMMON, CROWD, EVERYWHERE, HOUSEHOLD, MANY, RARE, SEVERAL
-from kangqiao.identity.linkage.entries import Entries
+from kangqiao.identity.linkage.entries import Entries, is_named
 from kangqiao.identity.linkage.names import NO_NAME
 
 TEN_YEARS: Final = 3652
@@ -374,3 +374,18 @@ def _two_newborns(one, other):  # pragma: no cover - compiled
     unnamed = one.newborn and other.newborn
     together = one.institution == other.institution
     return unnamed and together and abs(one.registered - other.registered) <= SAME_CONFINEMENT
+
+
+@numba.njit(cache=True, nogil=True)
+def are_two_people(one, other):  # pragma: no cover - compiled
+    """Say whether two rows show different valid numbers under different names, whatever else agrees.
+
+    A name in another order is the same. Where one of the numbers is not its holder's own, so is a name that sounds
+    the same if the birth dates are the same.
+    """
+    if one.key <= 0 or other.key <= 0 or one.key == other.key or one.letters == other.letters:
+        return False
+    if not (is_named(one) and is_named(other)):
+        return False
+    both_own = one.fit != FAR and other.fit != FAR
+    return both_own or one.sound != other.sound or one.birth != other.birth
