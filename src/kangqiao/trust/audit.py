@@ -93,11 +93,12 @@ def record_acts(on: Connection, *, actor: Actor, action: Action, acts: Sequence[
         (uuid7(), *who, *act[:3], None if act.object_id is None else str(act.object_id), *how, Jsonb(act.detail))
         for act in acts
     ]
-    if rows:
+    if len(rows) == 1:
+        on.execute(_INSERT_ONE, rows[0])
+    elif rows:
         on.execute(_INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
 
 
-_INSERT_MANY: Final = (
-    f"INSERT INTO trust_auditentry ({', '.join(name for name, _ in AUDIT_COLUMNS)})\n"
-    f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for _, kind in AUDIT_COLUMNS)})"
-)
+_INTO: Final = f"INSERT INTO trust_auditentry ({', '.join(name for name, _ in AUDIT_COLUMNS)})\n"
+_INSERT_ONE: Final = _INTO + f"VALUES ({', '.join(f'%s::{kind}' for _, kind in AUDIT_COLUMNS)})"
+_INSERT_MANY: Final = _INTO + f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for _, kind in AUDIT_COLUMNS)})"
