@@ -133,6 +133,7 @@ def _load_and_measure(folder: Path) -> None:
     with ready() as settings:
         from django.core.management import call_command
 
+        from kangqiao.identity.rematching import match
         from kangqiao.infra.files import FileStore
         from kangqiao.intake.models import Door
         from kangqiao.intake.services import process_batch, submit_parcel
@@ -146,6 +147,7 @@ def _load_and_measure(folder: Path) -> None:
         for path in sorted((folder / "batches").iterdir()):
             batch = submit_parcel(path=path, door=Door.COMMAND, actor=actor, store=store)
             process_batch(batch_id=batch.id, store=store, work=settings.home / "work")
+        match(actor=actor)
         for title in ("first", "again, nothing new"):
             found = measure(home=settings.home, store=store, actor=actor)
             stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in found.seconds.items())
@@ -189,10 +191,17 @@ def _score(folder: Path) -> None:
 
 
 def _consequences(truth: Path) -> set[tuple[str, str, str]]:
-    """Return (data set, institution code, source key) of rows that rightly fail because of another row's defect."""
+    """Return (data set, institution code, source key) of rows that rightly fail without a defect of their own.
+
+    They suffer from another row's defect, or are registrations that show somebody otherwise than they are.
+    """
+    from kangqiao.simulation.identities.kinds import MISTAKEN
+
     return set(
         duckdb.execute(
-            f"SELECT data_set, institution_code, source_key FROM read_parquet('{truth}/consequences/*.parquet')"
+            f"""SELECT data_set, institution_code, source_key FROM read_parquet('{truth}/consequences/*.parquet')
+                UNION SELECT 'patient-registration', institution_code, 'P' || patient_number
+                FROM read_parquet('{truth}/patients/*.parquet') WHERE kinds & {MISTAKEN} <> 0"""
         ).fetchall()
     )
 

@@ -17,7 +17,7 @@ from kangqiao.simulation.calendar import Calendar
 from kangqiao.simulation.charges import Lines, bill, visit_fees
 from kangqiao.simulation.checkups import attendance, checkups
 from kangqiao.simulation.childhood import childhood
-from kangqiao.simulation.consequences import Consequence, consequences
+from kangqiao.simulation.consequences import Consequence, consequences, of_wrong_sexes
 from kangqiao.simulation.defects import Planted, Settled, plant
 from kangqiao.simulation.discharges import discharges
 from kangqiao.simulation.dispensaries import dispensing, reactions
@@ -206,7 +206,8 @@ def live_through(city: City, township: Township, number: int, people: People) ->
     care, settled = settle_visits(in_time(city, care), lots, city.rates)
     settled[registered.sheet.data_set] = Settled(registered.spoilt)
     planted = with_defects(city, care, lots, settled)
-    return Block(people, health, registered, planted, consequences(planted), done)
+    found = [*consequences(planted), of_wrong_sexes(planted, registered)]
+    return Block(people, health, registered, planted, found, done)
 
 
 def with_defects(

@@ -5,14 +5,18 @@ A rule over stored rows finds them as it finds planted ones; the truth tells the
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from kangqiao.simulation.defects import Planted
 from kangqiao.simulation.facts import facts
-from kangqiao.simulation.sheets import Keys, take
-from kangqiao.simulation.wire import ENCOUNTERS, links
+from kangqiao.simulation.identities.kinds import marked
+from kangqiao.simulation.registration import Patients, Registered
+from kangqiao.simulation.sheets import Keys, Sheet, take
+from kangqiao.simulation.wire import ENCOUNTERS, PATIENT_DIGITS, links
+from kangqiao.standards.limits import diagnosis_limits
 
 REFUSED = (
     "born-after-visit",
@@ -52,6 +56,27 @@ def consequences(planted: list[Planted]) -> list[Consequence]:
         if word in by_word:
             found.append(_of(by_word[word], _undiagnosed(by_word, word, gone), "no-diagnosis"))
     return found
+
+
+def of_wrong_sexes(planted: list[Planted], registered: Registered) -> Consequence:
+    """Return the diagnoses that fit the patients' sex, but not the one they are registered with."""
+    diagnoses = next(one for one in planted if one.sheet.data_set == "diagnosis")
+    wrong = marked(registered.kinds, "sex-wrong")
+    patients = registered.patients
+    misread = np.isin(_keys(diagnoses.sheet), _keys(patients)[wrong])
+    code = diagnoses.sheet.columns["code"]
+    limited = np.array([word[:3] in _of_one_sex() for word in code.words.to_pylist()] + [False])
+    return _of(diagnoses, misread & limited[code.index], "other-sex-diagnosis")
+
+
+def _keys(rows: Sheet | Patients) -> np.ndarray:
+    return rows.institution.astype(np.int64) * 10**PATIENT_DIGITS + rows.patient
+
+
+@functools.cache
+def _of_one_sex() -> frozenset[str]:
+    """Return the categories of ICD-10 that only one sex can have."""
+    return frozenset(one for limit in diagnosis_limits() if limit.sex for one in limit.categories)
 
 
 def _kind(column: str) -> str:

@@ -29,7 +29,8 @@ patients    institution_code, patient_number → resident, since, kinds, kinds_a
 defects     institution_code, data_set, source_key, kind, column, resident (-1 where a row is about nobody); a row has
             one at most. Of a double-entry the key is that of the second row; no-diagnosis is noted of the visit
 consequences  institution_code, data_set, source_key, kind: rows without a fault of their own that stored data show as
-            no-visit, missing-parent or no-diagnosis, since the gate refuses the other row, or it is void
+            no-visit, missing-parent or no-diagnosis, since the gate refuses the other row, or it is void, or as
+            other-sex-diagnosis, since the patient is registered with the wrong sex
 """
 
 RATES, RESENT, SPELLS = "rates.parquet", "resent.parquet", "spells.parquet"

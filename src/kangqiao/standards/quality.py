@@ -46,7 +46,7 @@ class Dimension(StrEnum):
         return member
 
 
-STAND_INS = "(之子|之女|之婴|之双[子女])[一二三四甲乙大小0-9]?$|^(无名氏?|不详|未知|新生儿|测试.*|[Xx]+)$"
+STAND_INS = "之([长次双]?[子女]|婴)[一二三四甲乙大小0-9]?$|^(无名氏?|不详|未知|新生儿|测试.*|[Xx]+)$"
 """How names look that stand for a name not known yet, or for nobody."""
 
 OF_WORD = {
