@@ -67,6 +67,24 @@ def _measure(folder: Path, residents: int, years: int, institutions: int, loader
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     _row(table, "who is who, from scratch", started, matched.compared, memory=peak, size=_size(folder / "home"))
     console.print(table)
+    console.print(_accuracy(city / "truth"))
+
+
+def _accuracy(truth: Path) -> Table:
+    """Hold the residents against the truth: of all pairs of patients, and of the patients of each kind of mess."""
+    from kangqiao.identity.models import Link
+    from kangqiao.registry.models import Institution
+    from kangqiao.simulation.identities.scoring import beside_truth, score, scores_by_kind
+
+    codes = dict(Institution.objects.values_list("id", "code"))
+    links = Link.objects.filter(undone_at=None)
+    rows = links.values_list("patient__institution_id", "patient__local_number", "resident_id").iterator()
+    known = beside_truth(((codes[institution], number, resident) for institution, number, resident in rows), truth)
+    scores = {"all": score(known.person, known.found)} | scores_by_kind(known.person, known.found, known.kinds)
+    table = Table("registrations", "patients", "pairs: precision", "recall", "F1", title="who is who")
+    for kind, one in scores.items():
+        table.add_row(kind, f"{one.registrations:,}", f"{one.precision:.5f}", f"{one.recall:.4f}", f"{one.f1:.4f}")
+    return table
 
 
 def _start(city: Path, number: int, loaders: int) -> subprocess.Popen:
