@@ -4,6 +4,7 @@ Counted over all registrations once, kept beside the model, and asked when a few
 millions. Only crowds are kept: what is not there belongs to fewer than the smallest number that matters.
 """
 
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,6 +28,17 @@ CROWD: Final = 6
 """Surnames behind a phone."""
 
 
+class Limit(NamedTuple):
+    """What matters about a count: from more than how many on there is a crowd, and up to how many one counts."""
+
+    more_than: int
+    most: int
+
+
+LIMITS: Final = (Limit(SEVERAL, MANY), Limit(HOUSEHOLD - 1, CROWD), Limit(RARE, EVERYWHERE + 1))
+"""For numbers, phones, names."""
+
+
 class Crowds(NamedTuple):
     """Values in ascending order (int64), each with how many stand behind it (int32, counted up to what matters).
 
@@ -43,34 +55,46 @@ class Crowds(NamedTuple):
     bearers: np.ndarray
 
 
+class Sharing(NamedTuple):
+    """Values that may be shared, with what may stand behind them (arrays of one length); `shared` says which."""
+
+    value: np.ndarray
+    behind: np.ndarray
+
+
+def shared(read: Registrations) -> Iterator[Sharing]:
+    """Yield what registrations say about values that many may share, in the order of `LIMITS`."""
+    columns, names = read
+    yield Sharing(np.where(columns.name != NO_NAME, columns.key, NONE), names.sound[columns.name])
+    yield Sharing(columns.phone, names.surname[columns.name])
+    yield Sharing(names.form[columns.name], columns.birth)
+
+
 def crowds_of(read: Registrations) -> Crowds:
     """Count over all registrations."""
-    columns, names = read
-    shown = np.where(columns.name != NO_NAME, columns.key, NONE)
-    return Crowds(
-        *_crowded(shown, names.sound[columns.name], more_than=SEVERAL, most=MANY),
-        *_crowded(columns.phone, names.surname[columns.name], more_than=HOUSEHOLD - 1, most=CROWD),
-        *_crowded(names.form[columns.name], columns.birth, more_than=RARE, most=EVERYWHERE + 1),
-    )
+    return crowds_counted(_counted(*sharing, most) for sharing, (_, most) in zip(shared(read), LIMITS, strict=True))
+
+
+def _counted(value: np.ndarray, behind: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    return value, values_behind(value, behind, grouped(value), most)
+
+
+def crowds_counted(counts: Iterable[tuple[np.ndarray, np.ndarray]]) -> Crowds:
+    """Return the crowds among values that were counted, in the order of `LIMITS`."""
+    kept = [_kept(*counted, limit) for counted, limit in zip(counts, LIMITS, strict=True)]
+    return Crowds(*(array for crowd in kept for array in crowd))
 
 
 def crowds_among(rows: np.ndarray, names: Names) -> Crowds:
     """Return the crowds that were counted before, from rows of entries and their names."""
-    return Crowds(
-        *_kept(rows["key"], rows["holders"], SEVERAL),
-        *_kept(rows["phone"], rows["callers"], HOUSEHOLD - 1),
-        *_kept(names.form, names.bearers, RARE),
-    )
+    numbers, phones = ((rows[word], rows[count]) for word, count in (("key", "holders"), ("phone", "callers")))
+    return crowds_counted((numbers, phones, (names.form, names.bearers)))
 
 
-def _crowded(group: np.ndarray, value: np.ndarray, *, more_than: int, most: int) -> tuple[np.ndarray, np.ndarray]:
-    return _kept(group, values_behind(group, value, grouped(group), most), more_than)
-
-
-def _kept(group: np.ndarray, counts: np.ndarray, more_than: int) -> tuple[np.ndarray, np.ndarray]:
-    rows = np.flatnonzero(counts > more_than)
-    crowds, first = np.unique(group[rows], return_index=True)
-    return crowds, counts[rows[first]].astype(np.int32)
+def _kept(value: np.ndarray, counts: np.ndarray, limit: Limit) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.flatnonzero(counts > limit.more_than)
+    crowds, first = np.unique(value[rows], return_index=True)
+    return crowds, np.minimum(counts[rows[first]], limit.most).astype(np.int32)
 
 
 def with_crowds(read: Registrations, crowds: Crowds) -> Registrations:

@@ -54,7 +54,7 @@ class Entries(NamedTuple):
 
 def entries_of(registrations: Registrations) -> Entries:
     """Return the entries of registrations. Nothing of it depends on anything but their content and records."""
-    content, likeness = _content(*registrations)
+    content, likeness = content_and_likeness(*registrations)
     first, entry = _once(content, grouped(content), grouped(likeness))
     return Entries(rows_of(registrations, first), registrations.names, entry)
 
@@ -70,7 +70,7 @@ def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _content(columns, names):  # pragma: no cover - compiled
+def content_and_likeness(columns, names):  # pragma: no cover - compiled
     """Return hashes of what registrations say, NONE where equals may be two people; and of who they seem to be."""
     content, likeness = np.zeros(len(columns.key), np.int64), np.empty(len(columns.key), np.int64)
     for row in range(len(content)):
@@ -80,11 +80,11 @@ def _content(columns, names):  # pragma: no cover - compiled
         likeness[row] = closed(mix(mix(np.uint64(0), names.letters[name]), birth))
         if not own or name == NO_NAME or names.newborn[name] or columns.holders[row] > SEVERAL:
             continue
-        value = mix(mix(np.uint64(0), key), np.int64(name))
+        value = mix(mix(np.uint64(0), key), names.form[name])
         value = mix(mix(value, np.int64(columns.birth[row])), np.int64(columns.sex[row]))
         value = mix(mix(value, columns.phone[row]), columns.division[row])
         value = mix(mix(value, columns.card[row]), columns.mother_key[row])
-        content[row] = closed(mix(value, np.int64(columns.mother[row])))
+        content[row] = closed(mix(value, names.form[columns.mother[row]]))
     return content, likeness
 
 

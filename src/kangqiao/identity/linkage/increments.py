@@ -133,7 +133,7 @@ def link_new(source: Source, *, index: Index, model: Model, today: date) -> Incr
     clusters = clustered(rows, found.pairs, found.patterns, weights, model.thresholds, known=first)
     persons = _named_persons(clusters.person, index.person[near], read.columns.record)
     touched = np.where(found.pairs.right >= len(near), clusters.decision, Decision.DIFFERENT)
-    links = explained_links(found, weights, touched)
+    links = explained_links(record, found.pairs, found.patterns, weights, touched)
     of_new = pa.table({"record": read.columns.record, "person": persons[len(near) :]})
     return Increment(of_new, _merged(index.person[near], persons), links, model.version)
 

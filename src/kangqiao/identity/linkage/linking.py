@@ -71,22 +71,24 @@ def decide(found: Compared, model: Model) -> Linkage:
     """Decide with a model who is one person; the same registrations in any order are decided alike."""
     weights = weighed(found.patterns, model.weights, model.priors)
     clusters = clustered(found.entries.rows, found.pairs, found.patterns, weights, model.thresholds)
-    links = explained_links(found, weights, clusters.decision)
+    links = explained_links(found.speaker, found.pairs, found.patterns, weights, clusters.decision)
     group = clusters.person[found.entries.entry]
     person = _smallest(group, found.record, len(found.entries.rows))[group]
     return Linkage(pa.table({"record": found.record, "person": person}), links, model.version)
 
 
-def explained_links(found: Compared, weights: np.ndarray, decision: np.ndarray) -> pa.Table:
-    """Return the links of `Linkage`: pairs that are one person or for a human."""
+def explained_links(
+    speaker: np.ndarray, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, decision: np.ndarray
+) -> pa.Table:
+    """Return the links of `Linkage`: pairs that are one person or for a human. `speaker` as in `Compared`."""
     kept = np.flatnonzero(decision != Decision.DIFFERENT)
     rules = pa.array([rule.word for rule in RULES])
     return pa.table(
         {
-            "left": found.speaker[found.pairs.left[kept]],
-            "right": found.speaker[found.pairs.right[kept]],
-            "rule": pa.DictionaryArray.from_arrays(pa.array(found.pairs.rule[kept]), rules),
-            "pattern": found.patterns[kept],
+            "left": speaker[pairs.left[kept]],
+            "right": speaker[pairs.right[kept]],
+            "rule": pa.DictionaryArray.from_arrays(pa.array(pairs.rule[kept]), rules),
+            "pattern": patterns[kept],
             "weight": weights[kept],
             "decision": decision[kept],
         }

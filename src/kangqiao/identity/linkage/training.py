@@ -49,7 +49,11 @@ class Estimates:
 def train(patterns: np.ndarray) -> Estimates:
     """Learn from the patterns of candidate pairs (int64)."""
     step = max(1, len(patterns) // MOST_PAIRS)
-    distinct, counts = np.unique(patterns[::step], return_counts=True)
+    return train_counted(*np.unique(patterns[::step], return_counts=True))
+
+
+def train_counted(distinct: np.ndarray, counts: np.ndarray) -> Estimates:
+    """Learn from distinct patterns in ascending order (int64) and how many pairs have each."""
     levels = levels_in(distinct)
     return estimated(levels, counts.astype(np.float64), first_belief(levels), possible_classes(levels))
 
