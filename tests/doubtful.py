@@ -10,6 +10,8 @@ from kangqiao.identity.decisions import Doubt
 from kangqiao.identity.linkage.comparison import Birth, Document, Name, Phone, Place, Sex, pattern_of
 from kangqiao.identity.models import Link, Patient
 from kangqiao.identity.services import Registration, Source, register_patients
+from kangqiao.registry.models import Institution
+from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actors import Actor, ActorKind
 from kangqiao.trust.permissions import PERMISSIONS_OF, Role
 
@@ -41,6 +43,13 @@ def resident_of(patient_id: UUID) -> UUID:
     return Link.objects.get(patient_id=patient_id, undone_at=None).resident_id
 
 
+def counties_of(*patients: UUID) -> list[str]:
+    """Return the six digits of the counties in which patients are registered."""
+    at = Patient.objects.filter(id__in=patients).values("institution_id")
+    codes = Institution.objects.filter(id__in=at).values_list("division_code", flat=True)
+    return sorted({code[:COUNTY_DIGITS] for code in codes})
+
+
 def doubt(one: UUID, other: UUID, *, kind: Doubt.Kind = Doubt.Kind.SIMILAR, weight: float = 4.5) -> Doubt:
     """Raise a doubt about the residents of two patients; where both are one, about the link of the first patient."""
     (first, patient), (second, other_patient) = sorted([(resident_of(one), one), (resident_of(other), other)])
@@ -55,5 +64,6 @@ def doubt(one: UUID, other: UUID, *, kind: Doubt.Kind = Doubt.Kind.SIMILAR, weig
         rule="phone-name",
         pattern=SIMILAR,
         weight=weight,
+        counties=counties_of(one, other),
         model="simulated-city-1",
     )

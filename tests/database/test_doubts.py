@@ -11,8 +11,8 @@ from django.db import IntegrityError, connection, transaction
 from doubtful import doubt, resident_of, steward, told
 from identity_invariants import broken_invariants
 from kangqiao.identity import errors
-from kangqiao.identity.decisions import Apart, Decision, Doubt
-from kangqiao.identity.doubt_rules import AFTER_DOUBT, Act, Risk, after, risk_of
+from kangqiao.identity.decisions import Apart, Decision, Doubt, Risk
+from kangqiao.identity.doubt_rules import AFTER_DOUBT, Act, after
 from kangqiao.identity.doubts import answer_apart, answer_same, confirm, postpone, reject, take_back
 from kangqiao.identity.models import Link
 from kangqiao.trust.actors import Actor
@@ -210,5 +210,6 @@ def test_of_two_who_answer_at_once_the_second_is_told() -> None:
         ("similar", 2, Risk.LOW),
     ],
 )
-def test_records_of_two_under_one_resident_come_first(kind: str, weight: float, risk: Risk) -> None:
-    assert risk_of(kind, weight) == risk
+def test_records_of_two_under_one_resident_come_first(similar: Doubt, kind: str, weight: float, risk: Risk) -> None:
+    Doubt.objects.filter(id=similar.id).update(kind=kind, weight=weight)
+    assert Doubt.objects.get().risk == risk

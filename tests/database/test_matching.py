@@ -15,9 +15,11 @@ from kangqiao.identity.linkage.model import explained
 from kangqiao.identity.matching import match_waiting
 from kangqiao.identity.model_versions import default_model
 from kangqiao.identity.models import Clue, Decision, Doubt, Link, Patient, Resident, Traits, Unmatched
+from kangqiao.registry.models import Institution
 from kangqiao.trust.actors import system_actor
 from kangqiao.trust.models import AuditEntry
 from matching_people import BABY, MOTHER, WITHOUT, grouping, number, register
+from people import make_institution
 
 pytestmark = pytest.mark.usefixtures("database")
 SYSTEM = system_actor("test")
@@ -107,6 +109,14 @@ def test_two_valid_numbers_are_never_joined_without_a_human() -> None:
     assert grouping(patients) == [0, 1]
     doubt = Doubt.objects.get()
     assert (doubt.kind, doubt.state) == ("two-numbers", "open")
+
+
+def test_a_doubt_says_in_which_counties_both_are_registered() -> None:
+    here, there = make_institution("云县人民医院", "530922001"), make_institution("凤庆县中医医院", "530921001")
+    Institution.objects.filter(id=there.id).update(division_code="530921000000")
+    other = {"key_number": number("53352219870314662")}
+    matched({"institution_id": here.id}, {"institution_id": there.id, **other})
+    assert Doubt.objects.get().counties == ["530902", "530921"]
 
 
 def test_a_borrowed_number_is_no_obstacle_but_under_another_name_it_is_for_a_human() -> None:

@@ -1,7 +1,10 @@
 """The nouns of deciding who is who: decisions with their undo, people kept apart, doubts, and what matching needs."""
 
+from typing import Final
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from kangqiao.infra.ids import uuid7
@@ -109,10 +112,27 @@ class Apart(models.Model):
         return str(self.id)
 
 
+class Risk(models.IntegerChoices):
+    """What waiting costs.
+
+    Records of two people under one resident may be read at a bedside: that is the danger. One person under two
+    residents hides half a history: the likelier, the sooner.
+    """
+
+    HIGH = 1, "高"
+    MEDIUM = 2, "中"
+    LOW = 3, "低"
+
+
+QUEUE_ORDER: Final = (F("postponed_at").asc(nulls_first=True), F("risk"), F("opened_at"), F("id"))
+"""The most dangerous first, then the oldest; postponed ones after all others."""
+
+
 class Doubt(models.Model):
     """Two residents that may be one person: a human must look. The pair of patients that raised it explains it.
 
     A doubt with equal residents is about a link that stands: the patient may not be the resident it is linked to.
+    `counties` holds the first six digits of where both patients were registered, when the doubt was raised.
     """
 
     class Kind(models.TextChoices):
@@ -143,6 +163,19 @@ class Doubt(models.Model):
     rule = models.CharField("候选规则", max_length=30)
     pattern = models.BigIntegerField("各项比较结果")
     weight = models.FloatField("权重")
+    risk = models.GeneratedField(
+        expression=Case(
+            When(kind__in=[Kind.ONE_NUMBER.value, Kind.LINKED.value], then=Value(Risk.HIGH.value)),
+            When(kind=Kind.TWO_NUMBERS.value, weight__gte=6.5, then=Value(Risk.MEDIUM.value)),
+            When(kind=Kind.NEWBORN.value, then=Value(Risk.MEDIUM.value)),
+            When(kind=Kind.SIMILAR.value, weight__gte=4.0, then=Value(Risk.MEDIUM.value)),
+            default=Value(Risk.LOW.value),
+        ),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+        verbose_name="风险",
+    )
+    counties = ArrayField(models.CharField(max_length=6), verbose_name="县区", db_default=[])
     model = models.CharField("模型版本", max_length=40)
     opened_at = models.DateTimeField("提出时间", db_default=Now())
     proposed_by = models.UUIDField("提议人", null=True)
@@ -178,7 +211,8 @@ class Doubt(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["state", "kind", "opened_at"], name="doubt_queue"),
+            models.Index(*QUEUE_ORDER, name="doubt_queue", include=["kind", "counties"], condition=Q(state="open")),
+            models.Index(fields=["proposed_at", "id"], name="doubt_proposed", condition=Q(state="proposed")),
             models.Index(fields=["second_id"], name="doubt_by_second"),
         ]
 

@@ -2,23 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
-from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Count, Q, QuerySet
 
-from kangqiao.identity.decisions import Doubt
-from kangqiao.identity.doubt_rules import RISKS, Risk
-from kangqiao.identity.models import Patient
+from kangqiao.identity.decisions import QUEUE_ORDER, Doubt
 from kangqiao.registry.models import Institution
 from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actors import Actor
-
-AS_IN_RISKS: Final = Case(
-    *(When(kind=kind, weight__gte=least, then=Value(risk.value)) for kind, least, risk in RISKS),
-    default=Value(Risk.LOW.value),
-    output_field=IntegerField(),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +25,14 @@ class DoubtFilter:
 
 def visible_doubts(actor: Actor) -> QuerySet[Doubt]:
     """Return the doubts that an actor may see: all, or those with a registration in its institution's county."""
-    doubts = Doubt.objects.alias(risk=AS_IN_RISKS)
     if actor.institution_id is None:
-        return doubts
-    return doubts.filter(_registered_in(Institution.objects.get(id=actor.institution_id).division_code))
+        return Doubt.objects.all()
+    return Doubt.objects.filter(_registered_in(Institution.objects.get(id=actor.institution_id).division_code))
 
 
 def find_doubts(*, actor: Actor, wanted: DoubtFilter) -> QuerySet[Doubt]:
     """Return doubts, the most dangerous first, then the oldest; postponed ones after all others."""
-    first = (F("postponed_at").asc(nulls_first=True), "risk", "opened_at", "id")
-    return _fitting(visible_doubts(actor), wanted).order_by(*first)
+    return _fitting(visible_doubts(actor), wanted).order_by(*QUEUE_ORDER)
 
 
 def proposed_to(actor: Actor) -> QuerySet[Doubt]:
@@ -65,7 +54,7 @@ def _fitting(doubts: QuerySet[Doubt], wanted: DoubtFilter) -> QuerySet[Doubt]:
     if wanted.kind:
         doubts = doubts.filter(kind=wanted.kind)
     if wanted.risk:
-        doubts = doubts.alias(chosen=AS_IN_RISKS).filter(chosen=wanted.risk)
+        doubts = doubts.filter(risk=wanted.risk)
     if wanted.county:
         doubts = doubts.filter(_registered_in(wanted.county))
     if wanted.residents is not None:
@@ -75,6 +64,4 @@ def _fitting(doubts: QuerySet[Doubt], wanted: DoubtFilter) -> QuerySet[Doubt]:
 
 def _registered_in(division_code: str) -> Q:
     """Return the condition that one of both registrations is from a county."""
-    county = Institution.objects.filter(division_code__startswith=division_code[:COUNTY_DIGITS]).values("id")
-    there = Patient.objects.filter(institution_id__in=county)
-    return Q(Exists(there.filter(id=OuterRef("patient_id")))) | Q(Exists(there.filter(id=OuterRef("other_patient_id"))))
+    return Q(counties__contains=[division_code[:COUNTY_DIGITS]])

@@ -1,8 +1,8 @@
-"""Decisions about doubts, without database: what may follow what, and which come first."""
+"""Decisions about doubts, without database: what may follow what."""
 
 from typing import Final
 
-from django.db.models import IntegerChoices, TextChoices
+from django.db.models import TextChoices
 
 from kangqiao.identity.decisions import Doubt
 from kangqiao.identity.errors import DoubtMoved
@@ -47,30 +47,3 @@ def after(state: str, act: Act) -> Doubt.State:
         return AFTER_DOUBT[known, act]
     except KeyError:
         raise DoubtMoved(known.label) from None
-
-
-class Risk(IntegerChoices):
-    """What waiting costs."""
-
-    HIGH = 1, "高"
-    MEDIUM = 2, "中"
-    LOW = 3, "低"
-
-
-RISKS: Final[tuple[tuple[Doubt.Kind, float, Risk], ...]] = (
-    (Doubt.Kind.ONE_NUMBER, float("-inf"), Risk.HIGH),
-    (Doubt.Kind.LINKED, float("-inf"), Risk.HIGH),
-    (Doubt.Kind.TWO_NUMBERS, 6.5, Risk.MEDIUM),
-    (Doubt.Kind.NEWBORN, float("-inf"), Risk.MEDIUM),
-    (Doubt.Kind.SIMILAR, 4.0, Risk.MEDIUM),
-)
-"""(kind, weight in bits from which it holds, risk); the first that fits, else low.
-
-Records of two people under one resident may be read at a bedside: that is the danger. One person under two residents
-hides half a history: the likelier, the sooner.
-"""
-
-
-def risk_of(kind: str, weight: float) -> Risk:
-    """Return the risk of a doubt."""
-    return next((risk for known, least, risk in RISKS if known == kind and weight >= least), Risk.LOW)

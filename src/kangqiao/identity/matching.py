@@ -26,6 +26,7 @@ from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.model_versions import model_in_use
 from kangqiao.identity.models import Decision, Unmatched
 from kangqiao.infra.ids import uuid7
+from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import Act, record_acts
@@ -222,8 +223,12 @@ UPDATE identity_doubt doubt
    AND (doubt.kind, doubt.pattern, doubt.model) IS DISTINCT FROM (raised.kind, raised.pattern, raised.model)
 """
 _ASK: Final = f"""
-INSERT INTO identity_doubt ({", ".join(_RAISED)})
-SELECT {", ".join(f"raised.{column}" for column in _RAISED)} FROM {_FROM_RAISED}
+INSERT INTO identity_doubt ({", ".join(_RAISED)}, counties)
+SELECT {", ".join(f"raised.{column}" for column in _RAISED)}, ARRAY(
+       SELECT DISTINCT left(institution.division_code, {COUNTY_DIGITS}) FROM identity_patient patient
+         JOIN registry_institution institution ON institution.id = patient.institution_id
+        WHERE patient.id IN (raised.patient_id, raised.other_patient_id) ORDER BY 1)
+  FROM {_FROM_RAISED}
  WHERE NOT EXISTS (SELECT FROM identity_apart apart
                     WHERE apart.first_id = raised.first_id AND apart.second_id = raised.second_id)
    AND NOT EXISTS (SELECT FROM identity_resident merged

@@ -13,9 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from kangqiao.apps.stewardship.evidence import Evidence, Side, evidence_of
-from kangqiao.identity.decisions import Decision, Doubt
+from kangqiao.identity.decisions import Decision, Doubt, Risk
 from kangqiao.identity.documents import DocumentType
-from kangqiao.identity.doubt_rules import Risk, risk_of
 from kangqiao.identity.explaining import Explanation, explanation_of
 from kangqiao.identity.models import Link, Patient, Resident, ResidentIdentifier
 from kangqiao.identity.standing import root_of
@@ -125,7 +124,7 @@ def open_doubt(*, doubt: Doubt, actor: Actor, day: dt.date) -> OpenedDoubt:
         pair = {doubt.patient_id, doubt.other_patient_id}
         return OpenedDoubt(
             doubt=doubt,
-            risk=risk_of(doubt.kind, doubt.weight),
+            risk=Risk(doubt.risk),
             about_a_link=about_a_link,
             compared=_compared(first, second, titled=titled, numbers=numbers, pair=pair, day=day),
             explanation=explanation_of(doubt),

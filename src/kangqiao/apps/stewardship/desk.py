@@ -10,9 +10,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from kangqiao.identity.decisions import Doubt
+from kangqiao.identity.decisions import Doubt, Risk
 from kangqiao.identity.doubt_queries import DoubtFilter, find_doubts, visible_doubts
-from kangqiao.identity.doubt_rules import Risk, risk_of
 from kangqiao.identity.doubts import reject, take_back
 from kangqiao.identity.models import Patient
 from kangqiao.identity.queries import Person, people
@@ -67,7 +66,7 @@ def listed(doubts: Sequence[Doubt], *, actor: Actor) -> list[Queued]:
     return [
         Queued(
             doubt,
-            risk_of(doubt.kind, doubt.weight),
+            Risk(doubt.risk),
             known.get(doubt.first_id),
             known.get(doubt.second_id),
             where[doubt.id],

@@ -8,9 +8,8 @@ from django import forms
 from django.utils import timezone
 
 from kangqiao.apps.stewardship.models import ABOUT, WRONG_IDENTITY
-from kangqiao.identity.decisions import Decision, Doubt
+from kangqiao.identity.decisions import Decision, Doubt, Risk
 from kangqiao.identity.doubt_queries import DoubtFilter
-from kangqiao.identity.doubt_rules import Risk
 from kangqiao.registry.models import Division
 from kangqiao.registry.queries import divisions_on
 from kangqiao.trust.actors import Actor
