@@ -42,6 +42,9 @@ def test_from_the_city_to_a_village_a_household_and_a_person(steward: Page, vill
     expect(page.get_by_role("heading", level=1)).to_have_text("人口概览：临沧市")
     expect(page.locator(".pp-pyramid svg")).to_be_visible()
     expect(page.get_by_text("只是一部分居民的数据")).to_be_visible()
+    years = [text for text in page.locator("[data-chart=changes-data] svg text").all_text_contents() if "年" in text]
+    assert years
+    assert all(re.fullmatch(r"\d{4} 年", year) for year in years), years
     look(page, shoot, "city")
     expect(page.get_by_role("cell", name="40–44")).to_be_hidden()
     page.emulate_media(media="print")

@@ -147,11 +147,11 @@ def _changes(years: Sequence[Year]) -> dict[str, Any] | None:
     """Return the lines of births, deaths and moves over the years."""
     if len(years) < 2:
         return None
-    return {"unit": "人", "ends": [0, None], "series": list(_lines(years))}
+    return {"unit": "人", "ends": [0, None], "words": True, "series": list(_lines(years))}
 
 
 def _lines(years: Sequence[Year]) -> Iterator[dict[str, Any]]:
     for event in Event:
-        points = [[f"{each.year}-01-01T00:00:00+08:00", each.people.get(event, 0)] for each in reversed(years)]
+        points = [[f"{each.year} 年", each.people.get(event, 0)] for each in reversed(years)]
         if any(people for _, people in points):
             yield {"name": event.label, "points": points}

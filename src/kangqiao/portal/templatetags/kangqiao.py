@@ -130,7 +130,8 @@ def progress(label: str, value: float, maximum: float) -> SafeString:
 def chart(name: str, data: dict[str, Any], title: str = "") -> dict[str, Any]:
     """Return a line chart of `{"unit", "normal": [low, high], "series": [{"name", "points": [[moment, value]]}]}`.
 
-    `"ends": [least, most]` fixes the ends of the axis, None leaves one to the values.
+    `"ends": [least, most]` fixes the ends of the axis, None leaves one to the values; `"words": True` says that points
+    stand at words and not at moments.
 
     `name` is unique on the page. The page loads the script once: `{% block scripts %}{% charts %}{% endblock %}`.
     """

@@ -1,6 +1,7 @@
 // Draws every <div class="kq-chart" data-chart="ID"> from the JSON in <script id="ID" type="application/json">:
 //   {"unit": "mmHg", "normal": [60, 140], "series": [{"name": "收缩压", "points": [["2026-01-05T08:30:00+08:00", 132], …]}]}
 // "ends": [0, 100] fixes the ends of the axis, null leaves one to the values.
+// "words": true says that points stand at words, side by side: ["2026 年", 12].
 // Times are shown as Asia/Shanghai, whatever the computer is set to.
 const SHANGHAI = 8 * 3600 * 1000;
 const colours = ["#0f6b6e", "#b4541a", "#3d63a8", "#7a4f9c", "#5b7a1e"];
@@ -22,6 +23,7 @@ const days = {
 function chartOption(data) {
   const [low, high] = data.normal || [];
   const [least, most] = data.ends || [];
+  const along = data.words ? { type: "category" } : { type: "time", boundaryGap: ["2%", "2%"] };
   const whole = data.series.every((series) => series.points.every(([, value]) => Number.isInteger(value)));
   const band = data.normal && {
     silent: true,
@@ -36,7 +38,7 @@ function chartOption(data) {
     grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true },
     legend: { show: data.series.length > 1, top: 0, right: 0, textStyle: text },
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (value) => `${value} ${data.unit || ""}` },
-    xAxis: { type: "time", boundaryGap: ["2%", "2%"], axisLabel: { ...text, hideOverlap: true, formatter: days } },
+    xAxis: { ...along, axisLabel: { ...text, hideOverlap: true, formatter: data.words ? undefined : days } },
     yAxis: {
       type: "value",
       name: data.unit,
@@ -53,7 +55,7 @@ function chartOption(data) {
       type: "line",
       symbolSize: 7,
       lineStyle: { width: 2 },
-      data: series.points.map(([moment, value]) => [wallClock(moment), value]),
+      data: data.words ? series.points : series.points.map(([moment, value]) => [wallClock(moment), value]),
       markArea: index === 0 ? band : undefined,
     })),
   };
