@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import zstandard
 from django.db import connections
+from django.utils import timezone
 
 from kangqiao.formats import archives
 from kangqiao.identity.models import Link, Patient, Resident
 from kangqiao.infra.files import FileStore
+from kangqiao.intake import jobs
 from kangqiao.intake.errors import BatchRefused
 from kangqiao.intake.models import Batch, BatchState, Door, PartState
 from kangqiao.intake.queries import refused_rows
@@ -404,6 +406,18 @@ def test_lines_that_are_no_rows_are_counted_and_the_others_taken(take, tmp_path)
     batch = take(parcel)
     assert counts(batch, "vital-signs") == (2, 0, 0, 0, 1)
     assert batch.receipt["data_sets"][0]["findings"][0]["examples"] == [3]
+
+
+def test_a_batch_whose_process_died_is_queued_again_and_a_finished_one_is_not(take, store, tmp_path):
+    take(write_parcel(tmp_path / "done", {"vital-signs": [vital_signs("V1")]}, number="1"))
+    path = write_parcel(tmp_path / "left", {"vital-signs": [vital_signs("V2")]}, number="2")
+    left = submit_parcel(path=path, door=Door.COMMAND, actor=system_actor("test"), store=store)
+    Batch.objects.update(received_at=timezone.now() - jobs.FORGOTTEN_AFTER)
+    for _ in range(2):
+        jobs.remember(timestamp=0)
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT args ->> 'batch_id' FROM procrastinate_jobs WHERE task_name = 'intake.process'")
+        assert cursor.fetchall() == [(str(left.id),)]
 
 
 def test_many_bad_rows_make_one_short_receipt(send):

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from kangqiao.infra.files import FileStore
-from kangqiao.intake.models import Door
+from kangqiao.intake.models import Batch, Door
 from kangqiao.intake.services import process_batch, submit_parcel
 from kangqiao.quality import jobs, services
 from kangqiao.quality.errors import IssueGoingOn, IssueRefused
@@ -26,7 +26,7 @@ from kangqiao.quality.issue_services import (
     withdraw,
 )
 from kangqiao.quality.issues import Issue, IssueState, IssueStep, Level
-from kangqiao.quality.models import Measure
+from kangqiao.quality.models import Measure, Measurement
 from kangqiao.registry.models import Institution
 from kangqiao.standards.conditions import CITY_TIME
 from kangqiao.trust.actors import Actor, ActorKind, system_actor
@@ -200,6 +200,13 @@ def test_new_failures_do_not_keep_an_issue_whose_rows_have_all_settled(send, mea
     issue.refresh_from_db()
     assert (issue.state, issue.failed_now) == (IssueState.SOLVED, 1)
     assert "列出的 2 行已全部改好" in IssueStep.objects.filter(issue=issue).order_by("id").last().note
+
+
+def test_what_a_batch_under_way_may_still_store_is_not_settled(send, measure):
+    send([vital_signs("V1")], number="1")
+    left = Batch.objects.create(number="2", door=Door.COMMAND, received_at=timezone.now())
+    measure()
+    assert Measurement.objects.latest("started_at").settled == left.received_at
 
 
 def test_a_row_refused_again_has_not_settled(send, measure, hospital, manager, clerk):

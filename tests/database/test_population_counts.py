@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
+from doubtful import told
 from kangqiao.apps.population import jobs
 from kangqiao.apps.population.models import (
     ELSEWHERE,
@@ -24,7 +25,7 @@ from kangqiao.apps.population.published import published_population
 from kangqiao.apps.population.queries import overview_of, years_of
 from kangqiao.apps.population.residence import home_of
 from kangqiao.apps.population.services import count_population
-from kangqiao.identity.deciding import unlink_patient
+from kangqiao.identity.deciding import merge_residents, unlink_patient
 from kangqiao.identity.models import Link
 from kangqiao.infra.ids import uuid7
 from kangqiao.intake.models import Batch, Door
@@ -217,8 +218,9 @@ def batch(finished: dt.datetime | None) -> None:
 
 
 def test_it_is_counted_after_batches_and_on_a_new_day_with_a_rest_between(database):
+    assert not jobs.is_due(timezone.now())
+    told(1, "a", "王秀英")
     now = timezone.now()
-    assert not jobs.is_due(now)
     batch(now - dt.timedelta(hours=1))
     assert jobs.is_due(now)
     tally = Tally.objects.create(started_at=now, finished_at=now, day=TODAY, people=0)
@@ -233,6 +235,26 @@ def test_it_is_counted_after_batches_and_on_a_new_day_with_a_rest_between(databa
     assert not jobs.is_due(later)
     batch(None)
     assert not jobs.is_due(now + dt.timedelta(days=1))
+
+
+def test_single_messages_alone_are_counted_at_once_each_hundredth_and_on_a_new_day(database):
+    assert not jobs.is_due(timezone.now())
+    told(1, "first", "王秀英")
+    now = timezone.now()
+    assert jobs.is_due(now)
+    later = now + dt.timedelta(minutes=2)
+    Tally.objects.create(started_at=now, finished_at=now, day=timezone.localdate(later), people=250)
+    one = told(1, "a", "李小燕")
+    assert not jobs.is_due(later)
+    assert jobs.is_due(now + dt.timedelta(days=1))
+    other = told(2, "b", "李小燕")
+    assert jobs.is_due(later)
+    counted = timezone.now()
+    later = counted + dt.timedelta(minutes=2)
+    Tally.objects.create(started_at=counted, finished_at=counted, day=timezone.localdate(later), people=3)
+    assert not jobs.is_due(later)
+    merge_residents(resident_id=one, other_id=other, reason="同一人", actor=EVERYTHING)
+    assert jobs.is_due(later)
 
 
 # -- who sees what -----------------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from kangqiao.identity.models import Decision, Patient
+from kangqiao.infra.ids import first_id_since
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import record_act
@@ -43,6 +45,16 @@ def changes_since(*, after: tuple[datetime, UUID] | None, actor: Actor, most: in
             detail={"by": "changes", "found": len(found)},
         )
     return found
+
+
+def count_changes_since(moment: datetime, *, at_most: int) -> int:
+    """Return how many patients are new and how many decisions were taken or taken back since; of each at most so many.
+
+    What a transaction that was under way at the moment has added is not counted.
+    """
+    new = Patient.objects.filter(id__gte=first_id_since(moment))
+    taken, taken_back = (Decision.objects.filter(**{f"{at}__gte": moment}) for at in ("decided_at", "undone_at"))
+    return sum(changed[:at_most].count() for changed in (new, taken, taken_back))
 
 
 _CHANGES: Final = """

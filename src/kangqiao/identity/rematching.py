@@ -44,6 +44,7 @@ from kangqiao.identity.matching import (
 from kangqiao.identity.model_versions import InUse, keep_model, model_in_use
 from kangqiao.identity.models import LinkageModel, Patient, Unmatched
 from kangqiao.identity.traits import TRAITS, Compared, contents_of, faces_of, traits_of_file
+from kangqiao.infra.ids import first_id_since
 from kangqiao.trust.actors import Actor
 
 FEW: Final = 2_000
@@ -189,14 +190,9 @@ def _carry_out(raw: Connection, verdict: Verdict, actor: Actor, say: Say) -> tup
 
 def _let_wait_who_came(raw: Connection, exported: Exported, since: datetime) -> None:
     """Who came while everybody was compared was not among them, and did not find all clues."""
-    first = _first_id_since(since)
+    first = first_id_since(since)
     compared_now = exported.patients[bisect_left(Ids(exported.patients), first.int, key=lambda each: each.int) :]
     raw.execute(_WAIT, {"first": first, "compared": list(Ids(compared_now))})
-
-
-def _first_id_since(moment: datetime) -> UUID:
-    """Return an id as small as any that was made since (RFC 9562, version 7)."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 MARGIN: Final = timedelta(minutes=1)

@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+from datetime import datetime
 
 
 def uuid7() -> uuid.UUID:
@@ -15,3 +16,8 @@ def uuid7() -> uuid.UUID:
     fraction = nanoseconds * 4096 // 1_000_000
     value = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62
     return uuid.UUID(int=value | int.from_bytes(os.urandom(8), "big") >> 2)
+
+
+def first_id_since(moment: datetime) -> uuid.UUID:
+    """Return an id as small as any that was made since (RFC 9562, version 7)."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -16,7 +16,7 @@ from kangqiao.infra import configuration
 from kangqiao.infra.files import FileStore
 from kangqiao.intake import inbox
 from kangqiao.intake.errors import BatchBusy
-from kangqiao.intake.models import Batch
+from kangqiao.intake.queries import unfinished_batches
 from kangqiao.intake.services import process_batch, queue
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ def process(batch_id: str) -> None:
 def remember(timestamp: int) -> None:
     """Queue batches that nobody is processing: their process died, or never began."""
     try:
-        unfinished = Batch.objects.filter(receipt=None, received_at__lt=timezone.now() - FORGOTTEN_AFTER)
-        for batch_id in unfinished.values_list("id", flat=True):
+        forgotten = unfinished_batches().filter(received_at__lt=timezone.now() - FORGOTTEN_AFTER)
+        for batch_id in forgotten.values_list("id", flat=True):
             queue(batch_id)
     finally:
         connection.close()

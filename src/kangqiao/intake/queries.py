@@ -134,8 +134,16 @@ def _refused(
             yield session, f"read_parquet('{file.name}')"
 
 
+def unfinished_batches() -> QuerySet[Batch]:
+    """Return the batches that are waiting or under way."""
+    return Batch.objects.filter(receipt__isnull=True)
+
+
 def last_stored() -> dt.datetime | None:
-    """Return when the newest batch was finished; None before the first one and while any is waiting or under way."""
-    if Batch.objects.filter(receipt=None).exists():
-        return None
-    return Batch.objects.order_by("-finished_at").values_list("finished_at", flat=True).first()
+    """Return when the newest batch was finished, None before the first one."""
+    return (
+        Batch.objects.filter(receipt__isnull=False)
+        .order_by("-finished_at")
+        .values_list("finished_at", flat=True)
+        .first()
+    )

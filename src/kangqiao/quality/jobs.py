@@ -12,7 +12,7 @@ from procrastinate.contrib.django import app
 
 from kangqiao.infra import configuration
 from kangqiao.infra.files import FileStore
-from kangqiao.intake.queries import last_stored
+from kangqiao.intake.queries import last_stored, unfinished_batches
 from kangqiao.quality.issue_services import escalate_overdue
 from kangqiao.quality.issues import Issue, IssueState
 from kangqiao.quality.models import Measurement
@@ -46,7 +46,7 @@ def is_due(now: dt.datetime) -> bool:
     """Return whether there is something to measure and the machine has had a rest since the last time."""
     last = Measurement.objects.order_by("-started_at").first()
     stored = last_stored()
-    if stored is None:
+    if stored is None or unfinished_batches().exists():
         return False
     if last is None:
         return True

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from kangqiao.infra.files import FileStore
 from kangqiao.intake.models import Batch
+from kangqiao.intake.queries import unfinished_batches
 from kangqiao.quality import judging, refusals, series
 from kangqiao.quality.catalogue import SUDDEN_DROP, WEEKEND_GAP, Stage, rules_of
 from kangqiao.quality.issue_services import verify_issues
@@ -102,7 +103,7 @@ def _has_rows(session: duckdb.DuckDBPyConnection, word: str) -> bool:
 
 def _settled(now: dt.datetime) -> dt.datetime:
     """Return a moment before which everything that was received has been stored."""
-    waiting = Batch.objects.filter(receipt=None).aggregate(first=Min("received_at"))["first"]
+    waiting = unfinished_batches().aggregate(first=Min("received_at"))["first"]
     return min(now - MARGIN, waiting or now)
 
 
@@ -110,7 +111,7 @@ def _know_batches(lake: Lake) -> None:
     """Bring in when each batch's reporting period began; a sender's first delivery has all of its past, and none."""
     seen: set[int | None] = set()
     periods: list[tuple[str, str | None]] = []
-    batches = Batch.objects.exclude(manifest=None).exclude(receipt=None).order_by("received_at")
+    batches = Batch.objects.filter(manifest__isnull=False, receipt__isnull=False).order_by("received_at")
     for batch_id, sender, manifest in batches.values_list("id", "sender_id", "manifest"):
         periods.append((str(batch_id), manifest["period"]["from"] if manifest and sender in seen else None))
         seen.add(sender)
