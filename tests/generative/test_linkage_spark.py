@@ -1,6 +1,7 @@
 """Linkage on Spark decides as it does on one machine: the same persons, the same links, the same model."""
 
-import shutil
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +18,6 @@ from kangqiao.simulation.identities.generating import generate_identities
 from linkage_records import TODAY, shuffled
 
 sql = pytest.importorskip("pyspark.sql", reason="没有安装 pyspark：请运行 make spark")
-if not shutil.which("java"):
-    pytest.skip("没有找到 Java：请安装，例如 sudo apt-get install default-jre-headless", allow_module_level=True)
-
 from kangqiao.identity.linkage.spark import (  # noqa: E402
     ComparedOnSpark,
     compare_on_spark,
@@ -27,26 +25,40 @@ from kangqiao.identity.linkage.spark import (  # noqa: E402
     learn_on_spark,
 )
 
+JAVA = 17
+"""The oldest that Spark runs on."""
 FILES = 3
 QUICK = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    "spark.sql.shuffle.partitions": "3",
+    "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.executorEnv.PYTHONPATH": str(Path(kangqiao.__file__).parents[1]),
 }
 """Hardly anything to compute: what Spark does to compute much of it fast would take the longest."""
 
 
+def java() -> int:
+    """Return the version of Java on this machine, 0 without any."""
+    try:
+        told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    version = re.search(r'version "(\d+)', told)
+    return int(version[1]) if version else 0
+
+
 @pytest.fixture(scope="module")
 def spark() -> Iterator["sql.SparkSession"]:
     """Two workers, each a process of its own, with a Python of their own."""
+    if java() < JAVA:
+        pytest.skip(f"需要 Java {JAVA} 或更新：例如 sudo apt-get install default-jre-headless")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PYSPARK_PYTHON", sys.executable)
         builder = sql.SparkSession.builder.master("local-cluster[2,1,1024]")
