@@ -5,7 +5,6 @@ the same keys serve files of millions and an index that is asked for one.
 """
 # mypy: disable-error-code="no-untyped-def"
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -15,12 +14,12 @@ import numpy as np
 
 from kangqiao.identity.linkage.columns import NONE, Registrations
 from kangqiao.identity.linkage.entries import is_named, rows_of
-from kangqiao.identity.linkage.grouping import grouped
+from kangqiao.identity.linkage.grouping import end_of, grouped
 from kangqiao.identity.linkage.hashing import closed, mix
+from kangqiao.identity.linkage.threads import side_by_side, spans
 
-APART: Final = -1
-"""The block of a registration that a rule does not look at, or that meets nobody or too many."""
-THREADS: Final = 2
+LAST: Final = -1
+"""What follows the last row of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,15 @@ RULES: Final = (
     Rule("name-year-township", "姓名、出生年份、乡镇相同", 60),
 )
 """In the order in which they are asked: a pair is proposed by the first rule that comes across it."""
+MOST: Final = sum(rule.most for rule in RULES)
+"""Pairs that no registration can exceed."""
 
 
 class Pairs(NamedTuple):
-    """Candidate pairs: places of entries (int32, left before right), and of the rule that proposed each (int8)."""
+    """Candidate pairs: places of entries (int32, left before right), and of the rule that proposed each (int8).
+
+    In the order of the left one, then of the right one.
+    """
 
     left: np.ndarray
     right: np.ndarray
@@ -134,72 +138,71 @@ def _mothers_key(entry):  # pragma: no cover - compiled
     return entry.key if entry.mother_key == NONE and entry.newborn else entry.mother_key
 
 
-class _Blocks(NamedTuple):
-    """What a rule brings together: rows (int32) block by block, and each row's block (int32) or APART."""
-
-    order: np.ndarray
-    block: np.ndarray
-
-
 def candidate_pairs(rows: np.ndarray) -> Pairs:
     """Return every pair of rows of entries that a rule proposes, once."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        orders, columns = zip(*pool.map(partial(_blocks, rows), range(len(RULES))), strict=True)
-        blocks = np.stack(columns, axis=1)
-        del columns
-        found = [*pool.map(lambda place: _pairs(orders[place], blocks, place), range(len(RULES)))]
-    left, right = (np.concatenate(ends) for ends in zip(*found, strict=True))
-    return Pairs(left, right, np.repeat(np.arange(len(RULES), dtype=np.int8), [len(ends[0]) for ends in found]))
+    following = np.empty((len(RULES), len(rows)), np.int32)
+    side_by_side(partial(_follow, rows, following), range(len(RULES)))
+    found = side_by_side(lambda span: _pairs(following, span.start, span.stop), spans(len(rows)) or [slice(0, 0)])
+    return Pairs(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def _blocks(rows: np.ndarray, place: int) -> _Blocks:
-    keys = keys_of(rows, place)
-    return _Blocks(*_without_crowds(keys, grouped(keys), RULES[place].most))
+def _follow(rows: np.ndarray, following: np.ndarray, place: int) -> None:
+    _next_in_block(*grouped(keys_of(rows, place)), RULES[place].most, following[place])
 
 
 @numba.njit(cache=True, nogil=True)
-def _without_crowds(key, order, most):  # pragma: no cover - compiled
-    block, kept = np.full(len(key), APART, np.int32), np.empty(len(order), np.int32)
-    start, count = 0, 0
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and key[order[end]] == key[order[start]]:
-            end += 1
-        if 1 < end - start <= most:
-            for place in range(start, end):
-                block[order[place]] = start
-                kept[count] = order[place]
-                count += 1
+def _next_in_block(keys, rows, most, following):  # pragma: no cover - compiled
+    """Tell which row comes next in the block of each, LAST where none does or the block is of none or too many."""
+    following[:] = LAST
+    start = 0
+    while start < len(keys):
+        end = end_of(keys, start)
+        if end - start <= most:
+            for place in range(start + 1, end):
+                following[rows[place - 1]] = rows[place]
         start = end
-    return kept[:count].copy(), block
 
 
 @numba.njit(cache=True, nogil=True)
-def _met_before(blocks, one, other, rule):  # pragma: no cover - compiled
-    for earlier in range(rule):
-        if blocks[one, earlier] != APART and blocks[one, earlier] == blocks[other, earlier]:
-            return True
-    return False
+def _pairs(following, start, end):  # pragma: no cover - compiled
+    """Return the pairs of the rows from start to end with later ones, each of the first rule that proposes it."""
+    met, count, room = np.full(following.shape[1], LAST, np.int32), 0, end - start + MOST
+    left, right, rules = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int8)
+    for row in range(start, end):
+        if count + MOST > len(left):
+            left, right, rules = _longer(left), _longer(right), _longer(rules)
+        more = _pairs_of(row, following, met, right[count:], rules[count:])
+        left[count : count + more] = row
+        count += more
+    return left[:count].copy(), right[:count].copy(), rules[:count].copy()
 
 
 @numba.njit(cache=True, nogil=True)
-def _pairs(order, blocks, rule):  # pragma: no cover - compiled
-    """Return the pairs of one block that no earlier rule proposes; `order` lists rows block by block."""
-    left, right = np.empty(0, np.int32), np.empty(0, np.int32)
-    for filling in range(2):
-        count = start = 0
-        while start < len(order):
-            end = start + 1
-            while end < len(order) and blocks[order[end], rule] == blocks[order[start], rule]:
-                end += 1
-            for one in range(start, end):
-                for other in range(one + 1, end):
-                    if _met_before(blocks, order[one], order[other], rule):
-                        continue
-                    if filling:
-                        left[count], right[count] = order[one], order[other]
-                    count += 1
-            start = end
-        if not filling:
-            left, right = np.empty(count, np.int32), np.empty(count, np.int32)
-    return left, right
+def _pairs_of(row, following, met, right, rules):  # pragma: no cover - compiled
+    count = 0
+    for rule in range(len(following)):
+        other = following[rule, row]
+        while other != LAST:
+            if met[other] != row:
+                met[other] = row
+                _put(right, rules, count, other, rule)
+                count += 1
+            other = following[rule, other]
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _put(right, rules, count, other, rule):  # pragma: no cover - compiled
+    """Put a pair among those before it, which are in order."""
+    place = count
+    while place > 0 and right[place - 1] > other:
+        right[place], rules[place] = right[place - 1], rules[place - 1]
+        place -= 1
+    right[place], rules[place] = other, rule
+
+
+@numba.njit(cache=True, nogil=True)
+def _longer(array):  # pragma: no cover - compiled
+    longer = np.empty(2 * len(array), array.dtype)
+    longer[: len(array)] = array
+    return longer

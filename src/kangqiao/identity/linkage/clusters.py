@@ -96,7 +96,7 @@ def only_fitting(
     near = np.flatnonzero((weights >= thresholds.review) & (ends[0] != ends[1]))
     pair, group = np.tile(near, 2), np.concatenate([ends[0][near], ends[1][near]])
     other = np.concatenate([ends[1][near], ends[0][near]]).astype(np.int64)
-    alone = values_behind(group.astype(np.int64) + 1, other, grouped(group.astype(np.int64) + 1), 2) == 1
+    alone = values_behind(other, grouped(group.astype(np.int64) + 1), 2) == 1
     numbered = np.bincount(person, weights=own != NONE, minlength=len(person)) > 0
     well_known = np.bincount(person, minlength=len(person)) >= KNOWN_WELL
     fits = alone & ~numbered[group] & well_known[other] & linkable[pair] & (weights[pair] >= thresholds.fitting)
@@ -121,7 +121,7 @@ def of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.
     first, second = rows["newborn"][left] != 0, rows["newborn"][right] != 0
     newborn, other = np.where(first, left, right), np.where(first, right, left)
     key = np.where(first ^ second, newborn.astype(np.int64) + 1, NONE)
-    return values_behind(key, rows["sound"][other], grouped(key), 2) > 1
+    return values_behind(rows["sound"][other], grouped(key), 2) > 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -76,7 +76,7 @@ def crowds_of(read: Registrations) -> Crowds:
 
 
 def _counted(value: np.ndarray, behind: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    return value, values_behind(value, behind, grouped(value), most)
+    return value, values_behind(behind, grouped(value), most)
 
 
 def crowds_counted(counts: Iterable[tuple[np.ndarray, np.ndarray]]) -> Crowds:

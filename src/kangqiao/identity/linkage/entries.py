@@ -55,7 +55,7 @@ class Entries(NamedTuple):
 def entries_of(registrations: Registrations) -> Entries:
     """Return the entries of registrations. Nothing of it depends on anything but their content and records."""
     content, likeness = content_and_likeness(*registrations)
-    first, entry = _once(content, grouped(content), grouped(likeness))
+    first, entry = _once(len(content), *grouped(content), grouped(likeness).rows)
     return Entries(rows_of(registrations, first), registrations.names, entry)
 
 
@@ -101,19 +101,19 @@ def trust(fit, key, sex, birth):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _once(content, order, likeness):  # pragma: no cover - compiled
+def _once(count, contents, rows, by_likeness):  # pragma: no cover - compiled
     """Return the first registration of each content in the order of likeness, and each registration's place there."""
-    head = np.arange(len(content)).astype(np.int32)
-    for place in range(1, len(order)):
-        if content[order[place]] == content[order[place - 1]]:
-            head[order[place]] = head[order[place - 1]]
-    first, entry, count = np.empty(len(content), np.int32), np.empty(len(content), np.int32), 0
-    for row in likeness:
+    head = np.arange(count).astype(np.int32)
+    for place in range(1, len(rows)):
+        if contents[place] == contents[place - 1]:
+            head[rows[place]] = head[rows[place - 1]]
+    first, entry, count = np.empty(count, np.int32), np.empty(count, np.int32), 0
+    for row in by_likeness:
         if head[row] == row:
             first[count] = row
             entry[row] = count
             count += 1
-    for row in range(len(content)):
+    for row in range(len(head)):
         entry[row] = entry[head[row]]
     return first[:count].copy(), entry
 

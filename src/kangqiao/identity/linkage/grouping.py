@@ -1,21 +1,33 @@
-"""Rows in groups of equal keys, without sorting the keys themselves: a hash and the row share one integer."""
+"""Rows in groups of equal keys. Keys are spread over all numbers, so that two counts of digits nearly sort them."""
 # mypy: disable-error-code="no-untyped-def"
+
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
 
 from kangqiao.identity.linkage.hashing import FACTOR
 
+DIGIT: Final = 11
+"""Bits that are sorted by at a time."""
+FEW: Final = 32
+"""Keys that are sorted by hand sooner than by digits."""
 
-def grouped(key: np.ndarray) -> np.ndarray:
-    """Return rows (int32) in the order of their `scattered` keys, those of equal keys in their own order.
 
-    Rows of key 0 are left out.
+class Groups(NamedTuple):
+    """Rows in groups of equal keys, those of one key in their own order; rows of key 0 are left out.
+
+    keys  the `scattered` keys in ascending order (uint64)
+    rows  the row of each (int32)
     """
-    bits = np.uint64(max(len(key) - 1, 1).bit_length())
-    packed = _packed(key, bits)
-    packed.sort()
-    return _rows(packed, key, bits)
+
+    keys: np.ndarray
+    rows: np.ndarray
+
+
+def grouped(key: np.ndarray) -> Groups:
+    """Return the groups of the rows of some keys (int64)."""
+    return Groups(*_grouped(key))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -33,46 +45,87 @@ def _scattered(key):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _packed(key, bits):  # pragma: no cover - compiled
-    packed, count = np.empty(len(key), np.uint64), 0
+def _grouped(key):  # pragma: no cover - compiled
+    """Sort by the highest digit, what shares it by the next one, and put by hand what then is out of place."""
+    keys, rows = _with_keys(key)
+    half_keys, half_rows = np.empty_like(keys), np.empty_like(rows)
+    ends, inner = np.empty((1 << DIGIT) + 1, np.int64), np.empty((1 << DIGIT) + 1, np.int64)
+    _sort_by_digit(keys, rows, half_keys, half_rows, 64 - DIGIT, ends)
+    start = 0
+    for digit in range(1 << DIGIT):
+        one = slice(start, ends[digit])
+        _sort_by_digit(half_keys[one], half_rows[one], keys[one], rows[one], 64 - 2 * DIGIT, inner)
+        start = ends[digit]
+    _settle(keys, rows)
+    return keys, rows
+
+
+@numba.njit(cache=True, nogil=True)
+def _with_keys(key):  # pragma: no cover - compiled
+    keys, rows, count = np.empty(len(key), np.uint64), np.empty(len(key), np.int32), 0
     for row in range(len(key)):
         if key[row] != 0:
-            packed[count] = (_scattered(key[row]) >> bits) << bits | np.uint64(row)
+            keys[count], rows[count] = _scattered(key[row]), row
             count += 1
-    return packed[:count]
+    return keys[:count], rows[:count]
 
 
 @numba.njit(cache=True, nogil=True)
-def _rows(packed, key, bits):  # pragma: no cover - compiled
-    """Take rows from behind the beginnings of scattered keys; sort on where two keys begin alike."""
-    mask = (np.uint64(1) << bits) - np.uint64(1)
-    rows = np.empty(len(packed), np.int32)
-    for place in range(len(packed)):
-        row, free = np.int32(packed[place] & mask), place
-        while free > 0 and packed[free - 1] >> bits == packed[place] >> bits:
-            if _scattered(key[rows[free - 1]]) <= _scattered(key[row]):
-                break
-            rows[free] = rows[free - 1]
+def _sort_by_digit(keys, rows, to_keys, to_rows, shift, ends):  # pragma: no cover - compiled
+    """Copy in the order of a digit, a few as they are; `ends` tells where each digit ends."""
+    if len(keys) < FEW:
+        to_keys[:], to_rows[:] = keys, rows
+        ends[:] = len(keys)
+        return
+    ends[:] = 0
+    for key in keys:
+        ends[_digit(key, shift) + 1] += 1
+    for digit in range(1 << DIGIT):
+        ends[digit + 1] += ends[digit]
+    for place in range(len(keys)):
+        digit = _digit(keys[place], shift)
+        to_keys[ends[digit]], to_rows[ends[digit]] = keys[place], rows[place]
+        ends[digit] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _digit(key, shift):  # pragma: no cover - compiled
+    return np.int64(key >> np.uint64(shift)) & ((1 << DIGIT) - 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _settle(keys, rows):  # pragma: no cover - compiled
+    for place in range(1, len(keys)):
+        key, row, free = keys[place], rows[place], place
+        while free > 0 and keys[free - 1] > key:
+            keys[free], rows[free] = keys[free - 1], rows[free - 1]
             free -= 1
-        rows[free] = row
-    return rows
+        keys[free], rows[free] = key, row
 
 
 @numba.njit(cache=True, nogil=True)
-def values_behind(key, value, order, most):  # pragma: no cover - compiled
-    """Return for each row (int32) how many different values its group has, counted up to `most`; 0 where `order`,
-    which lists rows by groups, leaves it out."""
-    found, seen = np.zeros(len(key), np.int32), np.empty(most, np.int64)
+def end_of(keys, start):  # pragma: no cover - compiled
+    """Return where the group ends that starts at a place of `Groups.keys`."""
+    end = start + 1
+    while end < len(keys) and keys[end] == keys[start]:
+        end += 1
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
+def values_behind(value, groups, most):  # pragma: no cover - compiled
+    """Return for each row (int32) how many different values its group has, counted up to `most`; 0 without a group."""
+    keys, rows = groups
+    found, seen = np.zeros(len(value), np.int32), np.empty(most, np.int64)
     start = 0
-    while start < len(order):
-        end, count = start, 0
-        while end < len(order) and key[order[end]] == key[order[start]]:
-            if count < most and not _has(seen, count, value[order[end]]):
-                seen[count] = value[order[end]]
-                count += 1
-            end += 1
+    while start < len(keys):
+        end, count = end_of(keys, start), 0
         for place in range(start, end):
-            found[order[place]] = count
+            if count < most and not _has(seen, count, value[rows[place]]):
+                seen[count] = value[rows[place]]
+                count += 1
+        for place in range(start, end):
+            found[rows[place]] = count
         start = end
     return found
 

@@ -9,12 +9,10 @@ link that comes later does not take the place of a weaker one, and what many sha
 """
 # mypy: disable-error-code="no-untyped-def"
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import numba
 import numpy as np
@@ -31,8 +29,7 @@ from kangqiao.identity.linkage.model import Model
 from kangqiao.identity.linkage.names import Names
 from kangqiao.identity.linkage.reading import Source, read_registrations
 from kangqiao.identity.linkage.scoring import compared, weighed
-
-THREADS: Final = 2
+from kangqiao.identity.linkage.threads import side_by_side
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,16 +83,14 @@ def prepare_index(folder: Path, found: Compared, persons: pa.Table) -> Index:
     for word, array in (kept | {f"name-{word}": array for word, array in names._asdict().items()}).items():
         np.save(_file(folder, word), array.astype(np.int32) if word == "persons" else array)
     save_crowds(crowds_among(rows, names), folder / "crowds.npz")
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(partial(_write_keys, folder, rows), range(len(RULES))))
+    side_by_side(partial(_write_keys, folder, rows), range(len(RULES)))
     return open_index(folder)
 
 
 def _write_keys(folder: Path, rows: np.ndarray, place: int) -> None:
-    keys = keys_of(rows, place)
-    order = grouped(keys)
-    np.save(_file(folder, f"keys-{place}"), scattered(keys[order]))
-    np.save(_file(folder, f"entries-{place}"), order)
+    found = grouped(keys_of(rows, place))
+    np.save(_file(folder, f"keys-{place}"), found.keys)
+    np.save(_file(folder, f"entries-{place}"), found.rows)
 
 
 def _file(folder: Path, word: str) -> Path:
@@ -157,9 +152,7 @@ def _named_alike(read: Registrations, known: Names) -> tuple[np.ndarray, Names]:
 
 def _neighbours(index: Index, new: np.ndarray) -> np.ndarray:
     """Return the entries of the index that a rule brings together with a new registration (int32, each once)."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        found = [*pool.map(partial(_met, index, new), range(len(RULES)))]
-    return np.unique(np.concatenate(found))
+    return np.unique(np.concatenate(side_by_side(partial(_met, index, new), range(len(RULES)))))
 
 
 def _met(index: Index, new: np.ndarray, place: int) -> np.ndarray:

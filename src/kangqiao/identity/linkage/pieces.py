@@ -170,5 +170,5 @@ def _placed(pairs: pa.Table, record: np.ndarray) -> tuple[Pairs, np.ndarray]:
         for word in ("left", "right")
     )
     rule = pairs["rule"].to_numpy()
-    order = np.lexsort((right, left, rule))
+    order = np.lexsort((right, left))
     return Pairs(left[order], right[order], rule[order]), pairs["pattern"].to_numpy()[order]
