@@ -16,7 +16,7 @@ import numpy as np
 from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.columns import FAR, NONE
 from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Birth, Document, Name
-from kangqiao.identity.linkage.grouping import grouped, values_behind
+from kangqiao.identity.linkage.grouping import FEW, grouped, values_behind
 from kangqiao.identity.linkage.model import Thresholds
 from kangqiao.identity.linkage.names import ONE_OF_SEVERAL
 from kangqiao.identity.linkage.scoring import are_two_people
@@ -64,7 +64,7 @@ def clustered(
     start, edges = edges_of(pairs.left, pairs.right, len(own))
 
     def grown(known: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        order = chosen[np.lexsort((pairs.right[chosen], pairs.left[chosen], -weights[chosen]))]
+        order = _strongest_first(pairs.left, pairs.right, weights, chosen, known, len(own))
         left, right, average = pairs.left, pairs.right, thresholds.average
         return _grown(rows, left, right, weights, forbidden, neighbours, own, start, edges, average, known, order)
 
@@ -76,10 +76,13 @@ def clustered(
     if len(fitting):
         person = grown(person, fitting)
 
-    together = person[pairs.left] == person[pairs.right]
-    asked = (weights >= thresholds.review) & ~forbidden
-    decision = np.where(together, Decision.SAME, np.where(asked, Decision.REVIEW, Decision.DIFFERENT))
-    return Clusters(person, decision.astype(np.int8))
+    return Clusters(person, _decided(person, pairs.left, pairs.right, weights, forbidden, thresholds.review))
+
+
+@numba.njit(cache=True, nogil=True)
+def level_of(pattern, place):  # pragma: no cover - compiled
+    """Return the level of the field at a place of `FIELDS`."""
+    return pattern >> (BITS * place) & (LEVELS - 1)
 
 
 def only_fitting(
@@ -106,22 +109,89 @@ def only_fitting(
 def for_a_human(rows: np.ndarray, pairs: Pairs, patterns: np.ndarray) -> np.ndarray:
     """Say which pairs no weight links: names that have nothing in common, one number under two names of a family for
     two birth dates, and which of several newborns a child was."""
-    document, name, birth = (patterns >> (BITS * place) & (LEVELS - 1) for place in range(3))
-    unlike = (name == Name.DIFFERENT) | (name == Name.OTHER_MOTHER)
-    borrowed = (
-        (name == Name.SURNAME) & (document <= Document.SAME_NOT_OWN) & (document != 0) & (birth > Birth.BY_NUMBER)
-    )
-    newborn, other = (rows["newborn"][ends] for ends in (pairs.left, pairs.right))
-    which = ((newborn == ONE_OF_SEVERAL) & (other == 0)) | ((other == ONE_OF_SEVERAL) & (newborn == 0))
-    return unlike | borrowed | (which & (document != Document.SAME) & (document != Document.SAME_OTHER))
+    return _for_a_human(np.ascontiguousarray(rows["newborn"]), pairs.left, pairs.right, patterns)
+
+
+@numba.njit(cache=True, nogil=True)
+def _for_a_human(newborn, left, right, patterns):  # pragma: no cover - compiled
+    found = np.empty(len(patterns), np.bool_)
+    for pair in range(len(patterns)):
+        document, name, birth = level_of(patterns[pair], 0), level_of(patterns[pair], 1), level_of(patterns[pair], 2)
+        unlike = name == Name.DIFFERENT or name == Name.OTHER_MOTHER
+        shown = document != 0 and document <= Document.SAME_NOT_OWN
+        borrowed = name == Name.SURNAME and shown and birth > Birth.BY_NUMBER
+        which = _is_one_of_several(newborn[left[pair]], newborn[right[pair]])
+        same = document == Document.SAME or document == Document.SAME_OTHER
+        found[pair] = unlike or borrowed or (which and not same)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_one_of_several(one, other):  # pragma: no cover - compiled
+    return (one == ONE_OF_SEVERAL and other == 0) or (other == ONE_OF_SEVERAL and one == 0)
 
 
 def of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Say which links join an unnamed newborn that has links to differently sounding names, too."""
-    first, second = rows["newborn"][left] != 0, rows["newborn"][right] != 0
-    newborn, other = np.where(first, left, right), np.where(first, right, left)
-    key = np.where(first ^ second, newborn.astype(np.int64) + 1, NONE)
-    return values_behind(rows["sound"][other], grouped(key), 2) > 1
+    newborn = rows["newborn"] != 0
+    unnamed = np.flatnonzero(newborn[left] ^ newborn[right])
+    turned = newborn[right[unnamed]]
+    child, other = (
+        np.where(turned, *ends) for ends in ((right[unnamed], left[unnamed]), (left[unnamed], right[unnamed]))
+    )
+    found = np.zeros(len(left), dtype=bool)
+    found[unnamed] = values_behind(rows["sound"][other], grouped(child.astype(np.int64) + 1), 2) > 1
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _decided(person, left, right, weights, forbidden, review):  # pragma: no cover - compiled
+    decision = np.empty(len(left), np.int8)
+    for pair in range(len(left)):
+        if person[left[pair]] == person[right[pair]]:
+            decision[pair] = Decision.SAME
+        else:
+            decision[pair] = Decision.REVIEW if weights[pair] >= review and not forbidden[pair] else Decision.DIFFERENT
+    return decision
+
+
+@numba.njit(cache=True, nogil=True)
+def _strongest_first(left, right, weights, chosen, known, count):  # pragma: no cover - compiled
+    """Return chosen pairs with the strongest first, but all at once that can have to do with each other: known persons
+    and what chosen pairs hold together. Such groups lie close together in memory."""
+    parent = np.arange(count).astype(np.int32)
+    parent[: len(known)] = known
+    for pair in chosen:
+        one, other = head_of(parent, left[pair]), head_of(parent, right[pair])
+        parent[max(one, other)] = min(one, other)
+    ends, order = np.zeros(count + 1, np.int64), np.empty_like(chosen)
+    for pair in chosen:
+        ends[head_of(parent, left[pair]) + 1] += 1
+    for place in range(count):
+        ends[place + 1] += ends[place]
+    for pair in chosen:
+        head = head_of(parent, left[pair])
+        order[ends[head]] = pair
+        ends[head] += 1
+    start = 0
+    while start < len(order):
+        end = ends[head_of(parent, left[order[start]])]
+        _sort_by_strength(order[start:end], weights)
+        start = end
+    return order
+
+
+@numba.njit(cache=True, nogil=True)
+def _sort_by_strength(pairs, weights):  # pragma: no cover - compiled
+    if len(pairs) > FEW:
+        pairs[:] = pairs[np.argsort(-weights[pairs], kind="mergesort")]
+        return
+    for place in range(1, len(pairs)):
+        pair, free = pairs[place], place
+        while free > 0 and weights[pairs[free - 1]] < weights[pair]:
+            pairs[free] = pairs[free - 1]
+            free -= 1
+        pairs[free] = pair
 
 
 @numba.njit(cache=True, nogil=True)
