@@ -3,17 +3,20 @@
 Counted over all registrations once, kept beside the model, and asked when a few registrations are compared with
 millions. Only crowds are kept: what is not there belongs to fewer than the smallest number that matters.
 """
+# mypy: disable-error-code="no-untyped-def"
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numba
 import numpy as np
 
 from kangqiao.identity.linkage.columns import NONE, Registrations
-from kangqiao.identity.linkage.grouping import grouped, values_behind
+from kangqiao.identity.linkage.grouping import end_of, grouped, leading_bits, values_among
 from kangqiao.identity.linkage.names import NO_NAME, Names
+from kangqiao.identity.linkage.threads import side_by_side
 
 SEVERAL: Final = 2
 """Names behind a number; one person's with its variants seldom are more."""
@@ -23,6 +26,8 @@ RARE: Final = 3
 COMMON: Final = 30
 EVERYWHERE: Final = 200
 """Birth dates behind a name."""
+MARKED: Final = 20
+"""Bits of a value by which it is first asked whether it may be a crowd."""
 HOUSEHOLD: Final = 3
 CROWD: Final = 6
 """Surnames behind a phone."""
@@ -72,11 +77,27 @@ def shared(read: Registrations) -> Iterator[Sharing]:
 
 def crowds_of(read: Registrations) -> Crowds:
     """Count over all registrations."""
-    return crowds_counted(_counted(*sharing, most) for sharing, (_, most) in zip(shared(read), LIMITS, strict=True))
+    return crowds_counted(side_by_side(_counted, zip(shared(read), LIMITS, strict=True)))
 
 
-def _counted(value: np.ndarray, behind: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    return value, values_behind(behind, grouped(value), most)
+def _counted(asked: tuple[Sharing, Limit]) -> tuple[np.ndarray, np.ndarray]:
+    (value, behind), limit = asked
+    return _crowds(value, behind, grouped(value), limit)
+
+
+@numba.njit(cache=True, nogil=True)
+def _crowds(value, behind, groups, limit):  # pragma: no cover - compiled
+    """Return the values of groups that are crowds, and how many stand behind each."""
+    crowds, counts, count, start = np.empty_like(value), np.empty(len(value), np.int32), 0, 0
+    seen = np.empty(limit.most, np.int64)
+    while start < len(groups.rows):
+        end = end_of(groups.keys, start)
+        if end - start > limit.more_than:
+            crowds[count] = value[groups.rows[start]]
+            counts[count] = values_among(behind, groups.rows[start:end], seen)
+            count += counts[count] > limit.more_than
+        start = end
+    return crowds[:count].copy(), counts[:count].copy()
 
 
 def crowds_counted(counts: Iterable[tuple[np.ndarray, np.ndarray]]) -> Crowds:
@@ -108,10 +129,21 @@ def with_crowds(read: Registrations, crowds: Crowds) -> Registrations:
 
 def _standing_behind(value: np.ndarray, crowds: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the counts of values (int32), 1 where they are no crowd."""
-    if not len(crowds):
-        return np.ones(len(value), dtype=np.int32)
-    place = np.minimum(np.searchsorted(crowds, value), len(crowds) - 1)
-    return np.where(crowds[place] == value, counts[place], np.int32(1))
+    return _found_behind(value, crowds, counts)
+
+
+@numba.njit(cache=True, nogil=True)
+def _found_behind(value, crowds, counts):  # pragma: no cover - compiled
+    """Look for values among the crowds only where one marks the same bits."""
+    marks, found = np.zeros(1 << MARKED, np.bool_), np.ones(len(value), np.int32)
+    for crowd in crowds:
+        marks[leading_bits(crowd, MARKED)] = True
+    for row in range(len(value)):
+        if marks[leading_bits(value[row], MARKED)]:
+            place = np.searchsorted(crowds, value[row])
+            if place < len(crowds) and crowds[place] == value[row]:
+                found[row] = counts[place]
+    return found
 
 
 def save_crowds(crowds: Crowds, path: Path) -> None:

@@ -15,7 +15,8 @@ from kangqiao.identity.linkage.crowds import SEVERAL
 from kangqiao.identity.linkage.grouping import grouped
 from kangqiao.identity.linkage.hashing import closed, mix
 from kangqiao.identity.linkage.names import NO_NAME, Names
-from kangqiao.identity.linkage.townships import renumbered
+from kangqiao.identity.linkage.threads import side_by_side, spans
+from kangqiao.identity.linkage.townships import renumbered_one, townships
 from kangqiao.standards.lunar import written_as_solar
 
 ENTRY: Final = np.dtype(
@@ -52,6 +53,14 @@ class Entries(NamedTuple):
     entry: np.ndarray
 
 
+class Calendar(NamedTuple):
+    """From a first day on (since 1970): lunar, the day that is written down by who takes the lunar birthday for a
+    solar one (int32)."""
+
+    first: int
+    lunar: np.ndarray
+
+
 def entries_of(registrations: Registrations) -> Entries:
     """Return the entries of registrations. Nothing of it depends on anything but their content and records."""
     content, likeness = content_and_likeness(*registrations)
@@ -62,11 +71,19 @@ def entries_of(registrations: Registrations) -> Entries:
 def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
     """Return the registrations at positions (int32) as rows of ENTRY."""
     rows = np.empty(len(chosen), ENTRY)
-    _fill(rows, *registrations, chosen)
-    days, place = np.unique(rows["day"], return_inverse=True)
-    rows["lunar"] = written_as_solar(days.astype("datetime64[D]")).astype(np.int32)[place]
-    rows["renumbered"] = renumbered(rows["division"])
+    calendar = _lunar_days(registrations.columns.day)
+    side_by_side(lambda span: _fill(rows[span], *registrations, chosen[span], calendar, townships()), spans(len(rows)))
     return rows
+
+
+def _lunar_days(days: np.ndarray) -> Calendar:
+    first = days.min(initial=0)
+    seen = np.zeros(days.max(initial=0) - first + 1, dtype=bool)
+    seen[days - first] = True
+    there = np.flatnonzero(seen)
+    lunar = np.zeros(len(seen), np.int32)
+    lunar[there] = written_as_solar((there + first).astype("datetime64[D]")).astype(np.int32)
+    return Calendar(first, lunar)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -119,7 +136,7 @@ def _once(count, contents, rows, by_likeness):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(rows, columns, names, chosen):  # pragma: no cover - compiled
+def _fill(rows, columns, names, chosen, calendar, townships):  # pragma: no cover - compiled
     for place in range(len(chosen)):
         row, to = chosen[place], rows[place]
         name, mother, key = columns.name[row], columns.mother[row], columns.key[row]
@@ -136,6 +153,8 @@ def _fill(rows, columns, names, chosen):  # pragma: no cover - compiled
         to.bearers, to.holders, to.callers = names.bearers[name], columns.holders[row], columns.callers[row]
         to.check, to.fit, to.sex = columns.check[row], fit, columns.sex[row]
         to.own_sex = 2 - key % 2 if own else columns.sex[row]
+        to.lunar = calendar.lunar[columns.day[row] - calendar.first]
+        to.renumbered = renumbered_one(columns.division[row], townships)
         to.newborn, to.length = names.newborn[name], names.length[name]
 
 

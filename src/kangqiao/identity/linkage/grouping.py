@@ -113,21 +113,31 @@ def end_of(keys, start):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
+def leading_bits(key, bits):  # pragma: no cover - compiled
+    """Return the first bits of a scattered key."""
+    return np.int64(_scattered(key) >> np.uint64(64 - bits))
+
+
+@numba.njit(cache=True, nogil=True)
 def values_behind(value, groups, most):  # pragma: no cover - compiled
     """Return for each row (int32) how many different values its group has, counted up to `most`; 0 without a group."""
-    keys, rows = groups
-    found, seen = np.zeros(len(value), np.int32), np.empty(most, np.int64)
-    start = 0
-    while start < len(keys):
-        end, count = end_of(keys, start), 0
-        for place in range(start, end):
-            if count < most and not _has(seen, count, value[rows[place]]):
-                seen[count] = value[rows[place]]
-                count += 1
-        for place in range(start, end):
-            found[rows[place]] = count
+    found, seen, start = np.zeros(len(value), np.int32), np.empty(most, np.int64), 0
+    while start < len(groups.rows):
+        end = end_of(groups.keys, start)
+        found[groups.rows[start:end]] = values_among(value, groups.rows[start:end], seen)
         start = end
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def values_among(value, rows, seen):  # pragma: no cover - compiled
+    """Return how many different values rows have, up to the length of `seen`, in which they are written down."""
+    count = 0
+    for row in rows:
+        if count < len(seen) and not _has(seen, count, value[row]):
+            seen[count] = value[row]
+            count += 1
+    return count
 
 
 @numba.njit(cache=True, nogil=True)

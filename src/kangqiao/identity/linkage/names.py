@@ -1,15 +1,17 @@
 """Names as they are compared: characters, sound, letters in any order, and names that are none yet."""
+# mypy: disable-error-code="no-untyped-def"
 
 import re
 from functools import cache
 from typing import Final, NamedTuple
 from unicodedata import normalize
 
+import numba
 import numpy as np
 import pyarrow as pa
 from pypinyin import lazy_pinyin
 
-from kangqiao.identity.linkage.hashing import hashed_rows
+from kangqiao.identity.linkage.hashing import hashed_rows, utf8
 from kangqiao.identity.linkage.unnamed import NEWBORN, NOTHING
 
 LONGEST: Final = 16
@@ -22,6 +24,12 @@ SEPARATORS: Final = re.compile(r"[\s　·•・‧∙⋅.．。,，'’\-]")
 
 ALONE, ONE_OF_SEVERAL = 1, 2
 """How a child is named after its mother: a word or sign of order tells that there are others."""
+
+FIRST_USUAL, LAST_USUAL, WIDTH = 0x4E00, 0x9FFF, 3
+"""The usual Chinese characters, and their bytes in UTF-8."""
+
+ODD: Final = tuple(map(ord, sorted({alternative[0] for alternative in (NEWBORN.pattern, *NOTHING.pattern.split("|"))})))
+"""Characters of which one stands in whatever `normalised` changes or takes for no name."""
 
 UNSPOKEN: Final = 27**6
 """Above the code of every pinyin syllable: six letters, a as 1."""
@@ -44,19 +52,59 @@ class Names(NamedTuple):
 def read_names(name: pa.ChunkedArray, mother: pa.ChunkedArray) -> tuple[Names, np.ndarray, np.ndarray]:
     """Return the names, and for each registration the place of its own and of its mother's name (int32)."""
     written = pa.chunked_array([*name.chunks, *mother.chunks], type=name.type).unify_dictionaries()
-    texts = written.chunk(0).dictionary.to_pylist() if written.num_chunks else []
-    normal, stems, newborn = zip(("", "", 0), *map(normalised, texts), strict=True)
-    codes = code_points(normal)
+    texts = written.chunk(0).dictionary if written.num_chunks else pa.array([], pa.string())
+    codes, stems, newborn = _spelled(pa.concat_arrays([pa.array([""]), texts]))
     _, first, position = np.unique(hashed_rows(codes), return_index=True, return_inverse=True)
     place = np.concatenate([_indices(chunk) for chunk in written.chunks]) if len(written) else np.empty(0, np.int32)
     found = position.astype(np.int32)[place]
-    kinds = np.array(newborn, dtype=np.int8)[first]
-    return names_of(codes[first], code_points(stems)[first], kinds), found[: len(name)], found[len(name) :]
+    return names_of(codes[first], stems[first], newborn[first]), found[: len(name)], found[len(name) :]
 
 
 def _indices(chunk: pa.DictionaryArray) -> np.ndarray:
     """Return places among the texts, which begin with nothing."""
     return chunk.indices.fill_null(-1).to_numpy() + 1
+
+
+def _spelled(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the code points of names and of the mothers' names in them, (texts, LONGEST), and how newborns are named.
+
+    `normalised` decides; the usual names are read alike without it.
+    """
+    codes = usual_names(*utf8(texts))
+    stems, newborn = np.zeros_like(codes), np.zeros(len(codes), np.int8)
+    odd = np.flatnonzero(codes[:, 0] == 0)
+    normal, mothers, kinds = zip(("", "", 0), *map(normalised, texts.take(pa.array(odd)).to_pylist()), strict=True)
+    codes[odd], stems[odd], newborn[odd] = code_points(normal)[1:], code_points(mothers)[1:], kinds[1:]
+    return codes, stems, newborn
+
+
+@numba.njit(cache=True, nogil=True)
+def usual_names(data, edges):  # pragma: no cover - compiled
+    """Return the code points (texts, LONGEST) of names of Chinese characters that mean nothing but a name, 0 of others.
+
+    `data` and `edges` as `hashing.utf8` returns them.
+    """
+    codes = np.zeros((len(edges) - 1, LONGEST), np.int32)
+    for row in range(len(codes)):
+        start, end = edges[row], edges[row + 1]
+        if end - start > WIDTH * LONGEST:
+            continue
+        for place in range(start, end, WIDTH):
+            code = _character(data, place, end)
+            if code == 0 or code in ODD:
+                codes[row] = 0
+                break
+            codes[row, (place - start) // WIDTH] = code
+    return codes
+
+
+@numba.njit(cache=True, nogil=True)
+def _character(data, place, end):  # pragma: no cover - compiled
+    """Return the usual Chinese character at a place of UTF-8, 0 if there is another one."""
+    if place + WIDTH > end or data[place] & 0xF0 != 0xE0:
+        return 0
+    code = (data[place] & 0x0F) << 12 | (data[place + 1] & 0x3F) << 6 | data[place + 2] & 0x3F
+    return code if FIRST_USUAL <= code <= LAST_USUAL else 0
 
 
 def normalised(written: str) -> tuple[str, str, int]:

@@ -1,8 +1,7 @@
 """Files of registrations read into `columns`: each value normalised once, a piece of the file at a time."""
 # mypy: disable-error-code="no-untyped-def"
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from kangqiao.identity.linkage.days import dates_of, day_of
 from kangqiao.identity.linkage.documents import read_documents
 from kangqiao.identity.linkage.hashing import text_hashes, utf8
 from kangqiao.identity.linkage.names import Names, read_names
+from kangqiao.identity.linkage.threads import side_by_side
 
 Source: TypeAlias = pa.Table | Path
 Numbers: TypeAlias = dict[str, np.ndarray]
@@ -52,9 +52,8 @@ READ: Final = (
 )
 """Columns of a source: texts, dates (date32), record and institution as integers."""
 
-PIECE: Final = 1 << 19
-"""Registrations of a table that are read at a time."""
-THREADS: Final = 2
+PIECE: Final = 1 << 17
+"""Registrations that are read at a time, or a little more."""
 SHORTEST_PHONE, LONGEST_PHONE, LONGEST_DIVISION = 7, 11, 12
 
 Piece: TypeAlias = Callable[[], pa.Table]
@@ -67,12 +66,14 @@ def read_registrations(source: Source, *, today: date, crowds: Crowds | None = N
     What many share is counted among them, or taken from `crowds` where these are a few of many. Raises KeyError when
     a column is missing. Nothing of the result depends on the order of the rows.
     """
-    pieces = [*_in_turn(partial(_numbers, today=today), _pieces(source))]
+    pieces = side_by_side(partial(_numbers, today=today), _pieces(source))
     names, name, mother = read_names(*(pa.chunked_array([piece.pop(word) for piece in pieces]) for word in _NAMES))
-    read = {word: np.concatenate([piece[word] for piece in pieces]) for word in pieces[0]}
-    read |= {"name": name, "mother": mother}
-    order = np.argsort(read["record"], kind="stable")
-    registrations = Registrations(_dated({word: values[order] for word, values in read.items()}, names), names)
+    read: dict[str, list[np.ndarray]] = {word: [piece.pop(word) for piece in pieces] for word in [*pieces[0]]}
+    read |= {"name": [name], "mother": [mother]}
+    order = np.argsort(np.concatenate(read["record"]), kind="stable")
+    words = [*read]
+    ordered = side_by_side(lambda word: np.concatenate(read.pop(word)).take(order), words)
+    registrations = Registrations(_dated(dict(zip(words, ordered, strict=True)), names), names)
     return with_crowds(registrations, crowds or crowds_of(registrations))
 
 
@@ -80,21 +81,21 @@ def _pieces(source: Source) -> list[Piece]:
     if isinstance(source, pa.Table):
         return [partial(source.slice, start, PIECE) for start in range(0, max(len(source), 1), PIECE)]
     files = sorted(source.glob("*.parquet")) if source.is_dir() else [source]
-    return [
-        partial(_row_group, file, place) for file in files for place in range(pq.read_metadata(file).num_row_groups)
-    ]
+    return [piece for file in files for piece in _pieces_of_file(file)]
 
 
-def _row_group(file: Path, place: int) -> pa.Table:
-    with pq.ParquetFile(file) as opened:
-        return opened.read_row_group(place, columns=list(READ), use_threads=False)
+def _pieces_of_file(file: Path) -> Iterator[Piece]:
+    """Yield pieces of whole row groups."""
+    metadata = pq.read_metadata(file)
+    sizes = [metadata.row_group(place).num_rows for place in range(metadata.num_row_groups)]
+    pieces = np.cumsum(sizes) // PIECE
+    for piece in np.unique(pieces):
+        yield partial(_row_groups, file, metadata, np.flatnonzero(pieces == piece).tolist())
 
 
-def _in_turn(read: Callable[[Piece], Numbers], pieces: list[Piece]) -> Iterable[Numbers]:
-    if len(pieces) == 1:
-        return map(read, pieces)
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(read, pieces))
+def _row_groups(file: Path, metadata: pq.FileMetaData, places: list[int]) -> pa.Table:
+    with pq.ParquetFile(file, metadata=metadata, read_dictionary=_NAMES) as opened:
+        return opened.read_row_groups(places, columns=list(READ), use_threads=False)
 
 
 def _numbers(piece: Piece, *, today: date) -> Numbers:
@@ -117,11 +118,12 @@ def _numbers(piece: Piece, *, today: date) -> Numbers:
         "phone": _last_digits(*utf8(read["phone"])),
         "division": _whole_numbers(*utf8(read["division"]), LONGEST_DIVISION),
         "mother_key": mothers.key,
-        **{word: read[word].cast(pa.string()).dictionary_encode() for word in _NAMES},
+        **{word: read[word].cast(_DICTIONARY) for word in _NAMES},
     }
 
 
-_NAMES: Final = ("name", "mother_name")
+_NAMES: Final = ["name", "mother_name"]
+_DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 def _citizens(count: int) -> pa.Array:

@@ -27,6 +27,7 @@ from kangqiao.identity.linkage.comparison import (
 from kangqiao.identity.linkage.crowds import COMMON, CROWD, EVERYWHERE, HOUSEHOLD, MANY, RARE, SEVERAL
 from kangqiao.identity.linkage.entries import Entries, is_named
 from kangqiao.identity.linkage.names import NO_NAME
+from kangqiao.identity.linkage.threads import side_by_side, spans
 
 TEN_YEARS: Final = 3652
 LUNAR_ERROR: Final = 1
@@ -35,12 +36,13 @@ UNWRITABLE: Final = tuple(map(ord, "?？*＊□〓�●■○〇"))
 """What is written for a character that cannot be."""
 SAME_CONFINEMENT: Final = 3
 """Days within which twins are registered."""
-PIECE: Final = 1 << 20
 
 
 def compared(entries: Entries, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the pattern of each pair of entries (int64): the level of every field, as `comparison` packs them."""
-    return _compared(entries.rows, entries.names.codes, left, right)
+    rows, codes = entries.rows, entries.names.codes
+    found = side_by_side(lambda span: patterns_of(rows, codes, left[span], right[span]), spans(len(left)))
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def weighed(patterns: np.ndarray, weights: np.ndarray, priors: np.ndarray) -> np.ndarray:
@@ -66,10 +68,11 @@ def _weighed(patterns, weights, priors):  # pragma: no cover - compiled
     return totals
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _compared(rows, codes, left, right):  # pragma: no cover - compiled
+@numba.njit(cache=True, nogil=True)
+def patterns_of(rows, codes, left, right):  # pragma: no cover - compiled
+    """Return the pattern of each pair of rows (int64)."""
     patterns = np.empty(len(left), np.int64)
-    for place in numba.prange(len(left)):
+    for place in range(len(left)):
         patterns[place] = pattern(rows[left[place]], rows[right[place]], codes)
     return patterns
 

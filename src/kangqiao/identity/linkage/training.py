@@ -94,32 +94,34 @@ def estimated(levels: np.ndarray, counts: np.ndarray, belief: np.ndarray, possib
     `levels` (patterns, fields), `counts` (patterns,), `belief` and `possible` (patterns, classes): where to begin and
     which classes may be at all. Level 0 of a field counts for no class.
     """
-    belief = _as_shares(belief * possible)
+    belief, places = _as_shares(belief * possible), levels + LEVELS * np.arange(levels.shape[1])
     former = np.zeros(belief.shape[1])
     rounds, moved = 0, np.inf
     while rounds < ROUNDS and moved > ENOUGH:
         rounds += 1
         weighted = counts[:, None] * belief
         shares = np.clip(weighted.sum(axis=0) / counts.sum(), RAREST, 1)
-        chances = np.stack([_chances(levels, weighted[:, place]) for place in range(belief.shape[1])])
-        belief = _as_shares(_joint(levels, chances, shares) * possible)
+        chances = np.stack([_chances(places, weighted[:, place]) for place in range(belief.shape[1])])
+        belief = _as_shares(_joint(places, chances, shares) * possible)
         moved, former = np.abs(shares - former).max(), shares
     return Estimates(chances, shares, int(counts.sum()), rounds)
 
 
-def _chances(levels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the share of every level of every field, (fields, levels)."""
-    found: np.ndarray = np.stack([np.bincount(column, weights=counts, minlength=LEVELS) for column in levels.T])
-    for place, field in enumerate(FIELDS[: len(found)]):
+def _chances(places: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the share of every level of every field, (fields, levels), of patterns as places in such a table."""
+    fields = places.shape[1]
+    found: np.ndarray = np.bincount(places.ravel(), weights=np.repeat(counts, fields), minlength=fields * LEVELS)
+    found = found.reshape(fields, LEVELS)
+    for place, field in enumerate(FIELDS[:fields]):
         found[place, 1 : len(field.levels)] += SMOOTHING
     found[:, 0] = 0
     return found / found.sum(axis=1, keepdims=True)
 
 
-def _joint(levels: np.ndarray, chances: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _joint(places: np.ndarray, chances: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Return how probable each pattern is together with each class, (patterns, classes), up to a factor per pattern."""
     logs = np.log(chances, out=np.zeros_like(chances), where=chances > 0)
-    told = np.log(shares) + np.stack([one[np.arange(levels.shape[1]), levels].sum(axis=1) for one in logs], axis=1)
+    told = np.log(shares) + np.stack([one.ravel().take(places).sum(axis=1) for one in logs], axis=1)
     return np.exp(told - told.max(axis=1, keepdims=True))
 
 
