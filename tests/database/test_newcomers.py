@@ -1,20 +1,25 @@
 """A new patient stored by one statement is as one that came in a file."""
 
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
 import duckdb
 import pytest
 from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
 from identity_invariants import broken_invariants
-from kangqiao.identity.clues import sought
+from kangqiao.identity.absorbing import Absorption, Evidence, absorb, absorb_newcomer
 from kangqiao.identity.duckdb_rules import with_document_key
+from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.matching import psycopg_connection
-from kangqiao.identity.models import Link, ResidentIdentifier
-from kangqiao.identity.newcomers import store_newcomer
+from kangqiao.identity.models import Decision, Link, Patient, Resident, ResidentIdentifier
+from kangqiao.identity.newcomers import Newcomer, arrival_of, look
 from kangqiao.identity.services import Registration, Source, register_patients
-from kangqiao.identity.traits import traits_of
+from kangqiao.infra.ids import uuid7
 from kangqiao.simulation.identities.generating import LAST_DAY, generate_identities
-from matching_people import registrations
+from matching_people import WITHOUT, registrations
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -38,8 +43,12 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> list[Registration]:
 
 
 def store(row: Registration) -> None:
-    packed = traits_of(row, today=LAST_DAY)
-    store_newcomer(psycopg_connection(), row, packed=packed, clues=sought([packed]), actor_id=None, today=LAST_DAY)
+    newcomer_of(row).store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+
+
+def newcomer_of(row: Registration) -> Newcomer:
+    arrival = arrival_of(row, today=LAST_DAY)
+    return Newcomer(arrival, look(psycopg_connection(), arrival))
 
 
 def by_file(row: Registration) -> None:
@@ -89,3 +98,61 @@ def test_a_number_that_is_known_is_refused_whole() -> None:
     with pytest.raises(UniqueViolation), transaction.atomic():
         store(row)
     assert Link.objects.count() == 1
+
+
+def test_a_newcomer_is_absorbed_as_any_other_resident() -> None:
+    known, again = registrations({}, WITHOUT)
+    store(known)
+    found = []
+    for at_once in (False, True):
+        with transaction.atomic():
+            absorb_newly_stored(newcomer_of(again), at_once=at_once)
+            found.append(what_became_of_it())
+            assert broken_invariants(connection.connection) == []
+            transaction.set_rollback(True)
+    assert found[0] == found[1]
+
+
+def absorb_newly_stored(newcomer: Newcomer, *, at_once: bool) -> None:
+    newcomer.store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+    absorption = taken_for(newcomer, Resident.objects.get(state="confirmed").id)
+    if at_once:
+        absorb_newcomer(psycopg_connection(), absorption, link_id=newcomer.link_id)
+    else:
+        assert absorb(psycopg_connection(), [absorption]) == {absorption.decision_id}
+
+
+def taken_for(newcomer: Newcomer, kept: UUID) -> Absorption:
+    evidence = Evidence(newcomer.patient_id, kept, "name-birth", 0x1234, 17.5, 0.99, "a model")
+    return Absorption(uuid7(), kept, newcomer.resident_id, Decision.Kind.MATCH, "比对", evidence=evidence)
+
+
+def what_became_of_it() -> tuple[list, ...]:
+    """Return all that is told about both, with ids by the order in which they were made and without moments."""
+    place = {id: at for at, id in enumerate(Patient.objects.order_by("id").values_list("id", flat=True))}
+
+    def told(kind: Any) -> list:
+        rows = kind.objects.order_by("undone_at" if kind is Link else "id").values()
+        return [{word: _without_ids(value, place) for word, value in row.items()} for row in rows]
+
+    return tuple(told(kind) for kind in (Link, Decision, Resident))
+
+
+def _without_ids(value: Any, place: dict[UUID, int]) -> Any:
+    if isinstance(value, UUID):
+        return place.get(value, UUID)
+    return datetime if isinstance(value, datetime) else value
+
+
+def test_nobody_is_linked_to_a_resident_that_was_joined_to_another_meanwhile() -> None:
+    known, again, other = registrations({}, {}, WITHOUT)
+    store(known)
+    late = newcomer_of(again)
+    Resident.objects.filter(state="confirmed").update(state="merged", merged_into_id=uuid7())
+    with pytest.raises(Overtaken), transaction.atomic():
+        late.store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+    newcomer = newcomer_of(other)
+    newcomer.store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+    absorption = taken_for(newcomer, Resident.objects.get(state="merged").id)
+    with pytest.raises(Overtaken), transaction.atomic():
+        absorb_newcomer(psycopg_connection(), absorption, link_id=newcomer.link_id)

@@ -10,8 +10,11 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.models import Decision
-from kangqiao.identity.statements import FOLLOW
+from kangqiao.identity.statements import FOLLOW, FOLLOW_PATIENTS_OF_ONE
+from kangqiao.infra.ids import uuid7
+from kangqiao.infra.postgres.statement import Statement
 
 FEW: Final = 100
 """Up to so many at once the planner needs no statistics."""
@@ -65,6 +68,19 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     return {decision for (decision,) in cursor.execute("SELECT decision_id FROM identity_absorbing").fetchall()}
 
 
+def absorb_newcomer(connection: Connection, absorption: Absorption, *, link_id: UUID) -> None:
+    """Carry out the same about a resident that was just stored with one patient, and that nobody else has seen.
+
+    `link_id` the link of that patient. Raises `Overtaken` where the other one has been joined to another meanwhile.
+    """
+    evidence = absorption.evidence._asdict() if absorption.evidence else {}
+    about = absorption._asdict() | evidence | {"link_id": link_id, "further_link_id": uuid7()}
+    ((stands,),) = _ABSORB_NEWCOMER.execute(connection, about).fetchall()
+    if not stands:
+        raise Overtaken
+    FOLLOW_PATIENTS_OF_ONE.execute(connection, {"resident_id": absorption.kept})
+
+
 def bring_strays_along(connection: Connection, patients: Sequence[UUID]) -> int:
     """Link patients whose resident was joined to another while they were registered to that one; return how many.
 
@@ -79,6 +95,31 @@ def _columns(absorptions: Sequence[Absorption]) -> dict[str, Any]:
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
 
 
+_ABSORB_NEWCOMER: Final = Statement("""
+WITH standing AS MATERIALIZED (
+    SELECT FROM identity_resident WHERE id = %(kept)s::uuid AND state <> 'merged' FOR UPDATE
+), decision AS (
+    INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, reason,
+                                   patient_id, compared_with, rule, pattern, weight, model, detail)
+    VALUES (%(decision_id)s::uuid, %(kind)s::text, %(kept)s::uuid, %(absorbed)s::uuid, %(actor_id)s::uuid,
+            %(reason)s::text, %(patient_id)s::uuid, %(compared_with)s::uuid, %(rule)s::text, %(pattern)s::bigint,
+            %(weight)s::float8, %(model)s::text, '{"state": "pending", "identifiers": [], "merged": []}')
+), ended AS (
+    UPDATE identity_link
+       SET undone_at = statement_timestamp(), undone_by = %(actor_id)s::uuid, undone_reason = %(reason)s::text,
+           ended_by = %(decision_id)s::uuid
+     WHERE id = %(link_id)s::uuid
+    RETURNING patient_id
+), link AS (
+    INSERT INTO identity_link (id, patient_id, resident_id, reason, score, actor_id, decision_id)
+    SELECT %(further_link_id)s::uuid, patient_id, %(kept)s::uuid, 'matched', %(score)s::float8, %(actor_id)s::uuid,
+           %(decision_id)s::uuid
+      FROM ended
+), gone AS (
+    UPDATE identity_resident SET state = 'merged', merged_into_id = %(kept)s::uuid WHERE id = %(absorbed)s::uuid
+)
+SELECT EXISTS (SELECT FROM standing)
+""")
 _BRING_ALONG: Final = """
 WITH stray AS (
     SELECT link.id, link.patient_id, link.reason, link.actor_id, link.batch_id, resident.merged_into_id

@@ -3,16 +3,17 @@
 Both follow the registration that was last compared; who has said something new since waits in `identity_unmatched`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from psycopg import Connection, Cursor
+from psycopg import Connection
 from psycopg.rows import namedtuple_row
 
+from kangqiao.identity.ids import Ids
 from kangqiao.identity.judging import Scene
 from kangqiao.identity.linkage.columns import NONE
 from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds
@@ -24,18 +25,25 @@ from kangqiao.identity.traits import (
     Compared,
     Told,
     clues_of,
+    clues_of_one,
     compared_from,
     contents_of,
     faces_of,
+    said_by,
     traits_from,
     traits_of,
 )
+from kangqiao.infra.postgres.statement import Statement, int_array
 
 SESSION: Final = "-c plan_cache_mode=force_generic_plan"
 """Options of connections that ask for one patient after the other: planning would take longer than looking."""
 PIECE: Final = 1 << 18
 """Patients whose traits are in memory at a time when all are written."""
-BY_HAND: Final = (Link.Reason.MANUAL.value,)
+BY_HAND: Final = Link.Reason.MANUAL.value
+PERSON: Final = np.dtype(
+    [("patient", "V16"), ("resident", "V16"), ("confirmed", "u1"), ("by_hand", "u1"), ("traits", TRAITS)]
+)
+"""A patient with the resident it is linked to, whether that is established, whether a human said so, and TRAITS."""
 
 
 class Clues(NamedTuple):
@@ -44,13 +52,17 @@ class Clues(NamedTuple):
     clue: list[int]
     most: list[int]
 
+    def told(self) -> dict[str, str]:
+        """Return both as a `Statement` takes them."""
+        return {"clue": int_array(self.clue), "most": int_array(self.most)}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbourhood:
     """Everybody who may be somebody asked for, with all patients of the same residents; ids in ascending order."""
 
-    patients: list[UUID]
-    residents: list[UUID]
+    patients: Ids
+    residents: Ids
     scene: Scene
 
 
@@ -124,47 +136,75 @@ def _clues_to_copy(patients: np.ndarray, clues: np.ndarray) -> bytes:
 
 def sought(packed: Sequence[bytes]) -> Clues:
     """Return the clues by which others like these are found, each once."""
+    if len(packed) == 1:
+        return Clues(*clues_of_one(packed[0]))
     found = _clues(packed)
     clues, first = np.unique(found, return_index=True)
     most = MOST[first % len(MOST)]
     return Clues(clues[clues != NONE].tolist(), most[clues != NONE].tolist())
 
 
-def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> list[tuple[UUID, UUID, bool, str, bytes]]:
-    """Return the patients that share one of the clues, and those asked for, with all patients of their residents.
-
-    Each with resident, whether that is established, why it is linked, and TRAITS.
-    """
-    about = {"clue": clues.clue, "most": clues.most, "asked": list(asked)}
-    return Cursor(connection).execute(_NEAR, about, binary=True).fetchall()
+def sharing(connection: Connection, clues: Clues) -> np.ndarray:
+    """Return the patients (PERSON) that share one of the clues."""
+    ((found,),) = _SHARING.execute(connection, clues.told(), binary=True).fetchall()
+    return np.frombuffer(found or b"", PERSON)
 
 
-def neighbourhood(connection: Connection, *, clues: Clues, asked: Sequence[UUID], crowds: Crowds) -> Neighbourhood:
-    """Return the patients that share one of the clues, and those asked for, with all patients of their residents."""
-    rows = near(connection, clues=clues, asked=asked)
-    rows.sort(key=lambda row: row[0].int)
-    patients, linked, states, reasons, packed = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    residents = sorted(set(linked), key=lambda each: each.int)
-    place, wanted = {id: at for at, id in enumerate(residents)}, set(asked)
-    confirmed = np.zeros(len(residents), bool)
+def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> bytes:
+    """Return the patients that share one of the clues, and those asked for, with all patients of their residents, as
+    PERSON each."""
+    about = {**clues.told(), "asked": "{" + ",".join(map(str, asked)) + "}"}
+    ((found,),) = _NEAR.execute(connection, about, binary=True).fetchall()
+    return found or b""
+
+
+def traits_in(persons: np.ndarray, *first: bytes) -> np.ndarray:
+    """Return the TRAITS of patients (PERSON), after those of others as bytes."""
+    rows = np.empty((len(first) + len(persons), TRAITS.itemsize), np.uint8)
+    for place, packed in enumerate(first):
+        rows[place] = np.frombuffer(packed, np.uint8)
+    rows[len(first) :] = persons.view(np.uint8).reshape(len(persons), PERSON.itemsize)[:, -TRAITS.itemsize :]
+    return rows.reshape(-1).view(TRAITS)
+
+
+def neighbourhood(connection: Connection, found: bytes, *, asked: Collection[UUID], crowds: Crowds) -> Neighbourhood:
+    """Return patients (PERSON each, in the order of their ids) as they are judged together."""
+    persons = np.frombuffer(found, PERSON)
+    linked = persons["resident"].tolist()
+    residents = sorted(set(linked))
+    place = {id: at for at, id in enumerate(residents)}
     person = np.array([place[id] for id in linked], np.int32)
-    confirmed[person] = [state == Resident.State.CONFIRMED for state in states]
-    compared = compared_from(traits_from(packed), crowds)
-    contents = contents_of(compared.rows)
-    faces = faces_of(contents, person)
-    sought_after = {(contents[at], person[at]) for at, id in enumerate(patients) if id in wanted}
-    apart = connection.execute(_APART, {"residents": residents}).fetchall() if len(residents) > 1 else []
+    confirmed = np.zeros(len(residents), bool)
+    confirmed[person] = persons["confirmed"]
+    compared = compared_from(traits_in(persons), crowds)
+    said = said_by(contents_of(compared.rows), person)
+    faces = faces_of(said)
+    ids = Ids(np.frombuffer(b"".join(residents), np.uint8).reshape(-1, 16))
     scene = Scene(
         Compared(compared.rows[faces], compared.codes),
-        Persons(
-            person[faces],
-            confirmed,
-            _packed_pairs([(place[one], place[other]) for one, other in apart], len(residents)),
-        ),
-        asked=np.array([(contents[at], person[at]) in sought_after for at in faces], bool),
-        by_hand=np.array([reasons[at] in BY_HAND for at in faces], bool),
+        Persons(person[faces], confirmed, _apart(connection, ids, place)),
+        asked=_speak_for(said, faces, persons["patient"].tolist(), {id.bytes for id in asked}),
+        by_hand=persons["by_hand"][faces] != 0,
     )
-    return Neighbourhood([patients[at] for at in faces], residents, scene)
+    return Neighbourhood(Ids(_octets(persons["patient"])[faces]), ids, scene)
+
+
+def _octets(ids: np.ndarray) -> np.ndarray:
+    return np.frombuffer(ids.tobytes(), np.uint8).reshape(len(ids), 16)
+
+
+def _speak_for(said: np.ndarray, faces: np.ndarray, patients: list[bytes], asked: set[bytes]) -> np.ndarray:
+    """Say which faces (bool) say what somebody asked for says."""
+    of_asked = {told for told, id in zip(said.tolist(), patients, strict=True) if id in asked}
+    return np.array([told in of_asked for told in said[faces].tolist()], bool)
+
+
+def _apart(connection: Connection, residents: Ids, place: Mapping[bytes, int]) -> np.ndarray:
+    """Return the pairs of residents that are kept apart, as `Persons` has them."""
+    if len(residents) < 2:
+        return np.empty(0, np.int64)
+    rows = connection.execute(_APART, {"residents": list(residents)}).fetchall()
+    return _packed_pairs([(place[one.bytes], place[other.bytes]) for one, other in rows], len(residents))
 
 
 def _packed_pairs(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
@@ -229,27 +269,53 @@ WITH kept AS (
 INSERT INTO identity_clue (clue, patient_id) SELECT * FROM unnest(%(clues)s::bigint[], %(patients)s::uuid[])
 ON CONFLICT DO NOTHING
 """
-_NEAR: Final = f"""
-WITH met AS MATERIALIZED (
-    SELECT DISTINCT found.patient_id
-      FROM unnest(%(clue)s::bigint[], %(most)s::int[]) AS sought(clue, most)
-     CROSS JOIN LATERAL (SELECT ARRAY(SELECT patient_id FROM identity_clue WHERE identity_clue.clue = sought.clue
-                                       LIMIT sought.most + 1) AS patients OFFSET 0) block
-     CROSS JOIN LATERAL unnest(block.patients) AS found(patient_id)
-     WHERE cardinality(block.patients) <= sought.most
-     UNION
-    SELECT unnest(%(asked)s::uuid[])
-), near AS MATERIALIZED (
+_MET: Final = """
+SELECT DISTINCT found.patient_id
+  FROM unnest(%(clue)s::bigint[], %(most)s::int[]) AS sought(clue, most)
+ CROSS JOIN LATERAL (SELECT ARRAY(SELECT patient_id FROM identity_clue WHERE identity_clue.clue = sought.clue
+                                   LIMIT sought.most + 1) AS patients OFFSET 0) block
+ CROSS JOIN LATERAL unnest(block.patients) AS found(patient_id)
+ WHERE cardinality(block.patients) <= sought.most
+"""
+PERSONS: Final = f"""
+SELECT string_agg(
+           uuid_send(link.patient_id) || uuid_send(link.resident_id)
+           || CASE WHEN resident.state = '{Resident.State.CONFIRMED}' THEN '\\x01'::bytea ELSE '\\x00' END
+           || CASE WHEN link.reason = '{BY_HAND}' THEN '\\x01'::bytea ELSE '\\x00' END
+           || traits.content, '' ORDER BY link.patient_id)
+"""
+"""Patients as one row of bytes (PERSON): to read a column of each takes longer than to find it."""
+_SHARING: Final = Statement(f"""
+WITH met AS MATERIALIZED ({_MET})
+{PERSONS}
+  FROM met
+  JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
+  JOIN identity_resident resident ON resident.id = link.resident_id
+  JOIN identity_traits traits ON traits.patient_id = met.patient_id
+ WHERE octet_length(traits.content) = {TRAITS.itemsize}
+""")
+NEAR: Final = f"""
+WITH met AS MATERIALIZED ({_MET}), near AS MATERIALIZED (
     SELECT DISTINCT link.resident_id FROM met
       JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
+    UNION
+    {{besides}}
 )
-SELECT link.patient_id, link.resident_id, resident.state, link.reason, traits.content
+{PERSONS}
   FROM near
   JOIN identity_resident resident ON resident.id = near.resident_id
   JOIN identity_link link ON link.resident_id = near.resident_id AND link.undone_at IS NULL
   JOIN identity_traits traits ON traits.patient_id = link.patient_id
  WHERE octet_length(traits.content) = {TRAITS.itemsize}
 """
+"""All patients of residents that share a clue, and of residents besides."""
+_NEAR: Final = Statement(
+    NEAR.format(
+        besides="""
+    SELECT resident_id FROM identity_link WHERE patient_id = ANY(%(asked)s::uuid[]) AND undone_at IS NULL
+"""
+    )
+)
 _APART: Final = """
 SELECT first_id, second_id FROM identity_apart
  WHERE first_id = ANY(%(residents)s) AND second_id = ANY(%(residents)s)

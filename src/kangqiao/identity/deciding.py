@@ -269,9 +269,8 @@ def _settle(resident_id: UUID, other_id: UUID, decision: Decision) -> None:
 
 
 def _follow(*residents: UUID) -> None:
-    with connection.cursor() as cursor:
-        for resident_id in residents:
-            cursor.execute(FOLLOW_PATIENTS_OF_ONE, {"resident_id": resident_id})
+    for resident_id in residents:
+        FOLLOW_PATIENTS_OF_ONE.execute(connection.connection, {"resident_id": resident_id})
 
 
 def _compare_again(*residents: UUID) -> None:

@@ -80,3 +80,10 @@ class MatchingBusy(IdentityError):
 
     def __init__(self) -> None:
         super().__init__("另一个进程正在比对，请稍后再试。")
+
+
+class Overtaken(IdentityError):
+    """A resident was joined to another one while somebody was being linked to it; tried again, it ends well."""
+
+    def __init__(self) -> None:
+        super().__init__("这位居民的信息正在变动，请稍后再试。")

@@ -1,6 +1,5 @@
 """All registered patients as columns: copied out of the database once, in one snapshot, into a Parquet file."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,19 +32,6 @@ class Exported:
     residents: np.ndarray
     confirmed: np.ndarray
     waiting: dict[UUID, datetime]
-
-
-class Ids(Sequence[UUID]):
-    """Ids (n, 16) uint8 that become `UUID` when they are asked for."""
-
-    def __init__(self, octets: np.ndarray) -> None:
-        self.octets = octets
-
-    def __len__(self) -> int:
-        return len(self.octets)
-
-    def __getitem__(self, place):  # type: ignore[no-untyped-def, override]
-        return UUID(bytes=self.octets[place].tobytes())
 
 
 def export_patients(raw: Connection, folder: Path) -> Exported:

@@ -10,13 +10,18 @@ from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.clusters import for_a_human, of_either_twin, only_fitting
 from kangqiao.identity.linkage.columns import FAR, NONE
 from kangqiao.identity.linkage.comparison import BITS, LEVELS, OBSTACLE, Document, Name, Obstacle
-from kangqiao.identity.linkage.joining import Joined, Persons, joined
+from kangqiao.identity.linkage.joining import Joined, Persons, joined, unlike_their_own
 from kangqiao.identity.linkage.model import Model, Thresholds
 from kangqiao.identity.linkage.scoring import weighed
 from kangqiao.identity.traits import Compared
 
 KINDS: Final = tuple(Doubt.Kind)
 """A doubt's kind is a place among these; of several the first, the most dangerous one, is told."""
+BETWEEN: Final = tuple(
+    KINDS.index(kind)
+    for kind in (Doubt.Kind.ONE_NUMBER, Doubt.Kind.TWO_NUMBERS, Doubt.Kind.NEWBORN, Doubt.Kind.SIMILAR)
+)
+"""The places of those that two residents raise."""
 DOCUMENT_BITS: Final = LEVELS - 1
 OBSTACLE_BITS: Final = (LEVELS - 1) << (BITS * OBSTACLE)
 
@@ -81,17 +86,22 @@ def judge(scene: Scene, pairs: Pairs, patterns: np.ndarray, model: Model) -> Jud
         weighed(patterns, model.weights, model.priors),
         weighed(patterns & ~(DOCUMENT_BITS | OBSTACLE_BITS), model.weights, model.priors),
     )
-    found = _joined(scene, by, model.thresholds)
+    across, within = _across(scene, pairs), _within(scene, by, model.thresholds.review)
+    if not across.any():
+        return Judged(by, [], within)
+    found = _joined(scene, by, across, model.thresholds)
     kept = _kept(found.head, scene.known.confirmed)
-    questions = [*_between(scene, by, kept, model.thresholds), *_within(scene, by, model.thresholds.review)]
-    return Judged(by, _merges(scene, pairs, found, kept), questions)
+    between = _between(scene, by, across, kept, model.thresholds)
+    return Judged(by, _merges(scene, pairs, found, kept), [*between, *within])
 
 
-def _touched(scene: Scene, pairs: Pairs) -> np.ndarray:
-    return scene.asked[pairs.left] | scene.asked[pairs.right]
+def _across(scene: Scene, pairs: Pairs) -> np.ndarray:
+    """Say which pairs are of two residents and of somebody asked for."""
+    person = scene.known.person
+    return (person[pairs.left] != person[pairs.right]) & (scene.asked[pairs.left] | scene.asked[pairs.right])
 
 
-def _joined(scene: Scene, by: Weighed, thresholds: Thresholds) -> Joined:
+def _joined(scene: Scene, by: Weighed, across: np.ndarray, thresholds: Thresholds) -> Joined:
     """Join residents by strong pairs, and then who fits one person only to that one, as `linkage.clusters` does.
 
     What has grown may let in more: it is asked again until nothing does, so that comparing again changes nothing.
@@ -100,7 +110,7 @@ def _joined(scene: Scene, by: Weighed, thresholds: Thresholds) -> Joined:
     linkable = ~_for_a_human(scene, by) & (by.patterns >> (BITS * OBSTACLE) == Obstacle.SILENT)
     strong = np.flatnonzero(linkable & (by.weights >= thresholds.same))
     strong = strong[~of_either_twin(rows, pairs.left[strong], pairs.right[strong])]
-    linkable &= (person[pairs.left] != person[pairs.right]) & _touched(scene, pairs)
+    linkable &= across
     strong = _strongest_first(by, strong[linkable[strong]])
     own = np.where((rows["key"] > 0) & (rows["fit"] != FAR), rows["key"], NONE)
     order, found = strong, _joined_by(scene, by, strong, thresholds)
@@ -154,12 +164,12 @@ def _merges(scene: Scene, pairs: Pairs, found: Joined, kept: np.ndarray) -> list
     return merges
 
 
-def _between(scene: Scene, by: Weighed, kept: np.ndarray, thresholds: Thresholds) -> list[Question]:
+def _between(scene: Scene, by: Weighed, across: np.ndarray, kept: np.ndarray, thresholds: Thresholds) -> list[Question]:
     """Return the doubts between residents that stay two, one per pair of residents."""
     left, right = by.pairs.left, by.pairs.right
     kind = _kinds(scene, by, thresholds)
     first, second = kept[scene.known.person[left]], kept[scene.known.person[right]]
-    places = np.flatnonzero((kind >= 0) & (first != second) & _touched(scene, by.pairs))
+    places = np.flatnonzero((kind >= 0) & (first != second) & across)
     places = places[np.lexsort((right[places], left[places], -by.weights[places], kind[places]))]
     apart = _pairs_apart(scene.known, kept)
     asked: dict[tuple[int, int], Question] = {}
@@ -180,13 +190,13 @@ def _kinds(scene: Scene, by: Weighed, thresholds: Thresholds) -> np.ndarray:
     alike = free & (by.weights >= thresholds.review)
     shown_by_both = (document >= Document.SAME) & (document <= Document.SAME_OF_SEVERAL)
     otherwise_fitting = (obstacle == Obstacle.TWO_DOCUMENTS) & (by.without_document >= thresholds.same)
-    found = {
-        Doubt.Kind.ONE_NUMBER: free & shown_by_both & _under_other_names(by.patterns),
-        Doubt.Kind.TWO_NUMBERS: otherwise_fitting | (alike & confirmed[person[left]] & confirmed[person[right]]),
-        Doubt.Kind.NEWBORN: alike & ((rows["newborn"][left] | rows["newborn"][right]) != 0),
-        Doubt.Kind.SIMILAR: alike,
-    }
-    return np.select(list(found.values()), [KINDS.index(kind) for kind in found], default=-1)
+    found = (
+        free & shown_by_both & _under_other_names(by.patterns),
+        otherwise_fitting | (alike & confirmed[person[left]] & confirmed[person[right]]),
+        alike & ((rows["newborn"][left] | rows["newborn"][right]) != 0),
+        alike,
+    )
+    return np.select(found, BETWEEN, default=-1)
 
 
 def _under_other_names(patterns: np.ndarray) -> np.ndarray:
@@ -202,18 +212,12 @@ def _pairs_apart(known: Persons, kept: np.ndarray) -> set[tuple[int, int]]:
 
 def _within(scene: Scene, by: Weighed, review: float) -> list[Question]:
     """Return the doubts about links: patients that fit none of the others of their resident, the first one excepted."""
-    pairs, weights, person = by.pairs, by.weights, scene.known.person
-    inside = np.flatnonzero(person[pairs.left] == person[pairs.right])
-    best = np.full(len(person), -np.inf)
-    pair_of = np.full(len(person), -1, np.int64)
-    for ends in (pairs.left, pairs.right):
-        rising = inside[np.argsort(weights[inside], kind="stable")]
-        better = weights[rising] > best[ends[rising]]
-        best[ends[rising[better]]], pair_of[ends[rising[better]]] = weights[rising[better]], rising[better]
-    oldest = np.full(len(scene.known.confirmed), len(person), np.int64)
-    np.minimum.at(oldest, person, np.arange(len(person)))
-    odd = (best < review) & (pair_of >= 0) & scene.asked & ~scene.by_hand & (oldest[person] < np.arange(len(person)))
-    return [_about_link(scene, pairs, int(patient), int(pair_of[patient])) for patient in np.flatnonzero(odd)]
+    odd, best = unlike_their_own(scene.known, by.pairs, by.weights, least=review)
+    told = (scene.asked & ~scene.by_hand)[odd]
+    return [
+        _about_link(scene, by.pairs, patient, pair)
+        for patient, pair in zip(odd[told].tolist(), best[told].tolist(), strict=True)
+    ]
 
 
 def _about_link(scene: Scene, pairs: Pairs, patient: int, pair: int) -> Question:

@@ -1,8 +1,8 @@
 """One person who is described, against everybody: who it may be, how surely and why. Writes nothing but who asked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -10,7 +10,7 @@ import numpy as np
 from django.utils import timezone
 from psycopg import Connection
 
-from kangqiao.identity.clues import near, sought
+from kangqiao.identity.clues import sharing, sought, traits_in
 from kangqiao.identity.errors import NothingToCompare
 from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
@@ -19,7 +19,7 @@ from kangqiao.identity.linkage.model import Model, Step, explained
 from kangqiao.identity.linkage.scoring import weighed
 from kangqiao.identity.matching import in_transaction, probability
 from kangqiao.identity.model_versions import InUse, model_in_use
-from kangqiao.identity.traits import Compared, clues_of, compared_from, traits_from, traits_of
+from kangqiao.identity.traits import compared_from, pairs_with_first, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import Act, record_acts
@@ -98,38 +98,33 @@ def likeliest(connection: Connection, described: Demographics, in_use: InUse, *,
     clues = sought([packed])
     if not clues.clue:
         raise NothingToCompare
-    rows = near(connection, clues=clues, asked=[])
-    if not rows:
+    persons = sharing(connection, clues)
+    if not len(persons):
         return []
-    compared = compared_from(traits_from([packed, *(row[4] for row in rows)]), in_use.crowds)
-    pairs = pairs_of_first(compared)
+    compared = compared_from(traits_in(persons, packed), in_use.crowds)
+    pairs = pairs_with_first(compared)
     patterns = patterns_between(*compared, pairs.left, pairs.right)
     weights = weighed(patterns, in_use.model.weights, in_use.model.priors)
-    return _best(rows, pairs, patterns, weights, in_use)
-
-
-def pairs_of_first(compared: Compared) -> Pairs:
-    """Return the pairs of the first patient with all those that share a clue with it."""
-    clues = clues_of(compared)
-    shared = (clues[1:] == clues[0]) & (clues[0] != 0)
-    others = np.flatnonzero(shared.any(axis=1))
-    rule = shared[others].argmax(axis=1).astype(np.int8)
-    return Pairs(np.zeros(len(others), np.int32), (others + 1).astype(np.int32), rule)
+    return _best(persons, pairs, patterns, weights, in_use.model)
 
 
 def _best(
-    rows: Sequence[tuple], pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, in_use: InUse
+    persons: np.ndarray, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, model: Model
 ) -> list[Candidate]:
-    best: dict[UUID, Candidate] = {}
+    """Return the likeliest residents, each by the likeliest of its patients."""
+    residents, patients = persons["resident"].tolist(), persons["patient"].tolist()
+    other = (pairs.right - 1).tolist()
+    best: dict[bytes, int] = {}
     for place in np.argsort(-weights, kind="stable").tolist():
-        row = rows[pairs.right[place] - 1]
-        if row[1] not in best:
-            best[row[1]] = Candidate(
-                resident_id=row[1],
-                patient_id=row[0],
-                rule=int(pairs.rule[place]),
-                pattern=int(patterns[place]),
-                weight=float(weights[place]),
-                model=in_use.model,
-            )
-    return list(best.values())[:MOST_CANDIDATES]
+        best.setdefault(residents[other[place]], place)
+    return [
+        Candidate(
+            resident_id=UUID(bytes=resident),
+            patient_id=UUID(bytes=patients[other[place]]),
+            rule=int(pairs.rule[place]),
+            pattern=int(patterns[place]),
+            weight=float(weights[place]),
+            model=model,
+        )
+        for resident, place in islice(best.items(), MOST_CANDIDATES)
+    ]

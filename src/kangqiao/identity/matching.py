@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import Connection
 
-from kangqiao.identity.absorbing import Absorption, Evidence, absorb, bring_strays_along
-from kangqiao.identity.clues import keep_traits, neighbourhood, read_patients
+from kangqiao.identity.absorbing import Absorption, Evidence, absorb, absorb_newcomer, bring_strays_along
+from kangqiao.identity.clues import keep_traits, near, neighbourhood, read_patients
 from kangqiao.identity.errors import MatchingBusy
 from kangqiao.identity.judging import Judged, Merge, Question, judge
 from kangqiao.identity.linkage.blocking import RULES, candidate_pairs
@@ -86,11 +86,12 @@ def match_some(*, actor: Actor, at_once: int = AT_ONCE) -> Matched | None:
     raw.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (REGISTERING, REGISTERING))
     with transaction.atomic():
         in_use = model_in_use(raw)
-        near = neighbourhood(raw, clues=clues, asked=list(waiting), crowds=in_use.crowds)
-        pairs = candidate_pairs(near.scene.compared.rows)
-        patterns = patterns_between(*near.scene.compared, pairs.left, pairs.right)
-        judged = judge(near.scene, pairs, patterns, in_use.model)
-        verdict = Verdict(near.patients, near.residents, judged, in_use.model.version)
+        persons = near(raw, clues=clues, asked=list(waiting))
+        around = neighbourhood(raw, persons, asked=waiting, crowds=in_use.crowds)
+        pairs = candidate_pairs(around.scene.compared.rows)
+        patterns = patterns_between(*around.scene.compared, pairs.left, pairs.right)
+        judged = judge(around.scene, pairs, patterns, in_use.model)
+        verdict = Verdict(around.patients, around.residents, judged, in_use.model.version)
         joined = join(raw, verdict, actor=actor)
         settle_stale(raw, verdict, asked=list(waiting))
         doubts = ask(raw, verdict)
@@ -132,13 +133,25 @@ def join(raw: Connection, verdict: Verdict, *, actor: Actor) -> int:
     """Join the residents that are one person, with explanation and audit; return how many were absorbed."""
     absorptions = [_absorption(each, verdict, actor) for each in verdict.judged.merges]
     effective = absorb(raw, absorptions) if absorptions else set()
+    _record(raw, [each for each in absorptions if each.decision_id in effective], actor)
+    return len(effective)
+
+
+def join_newcomer(raw: Connection, verdict: Verdict, *, link_id: UUID, actor: Actor) -> int:
+    """The same where all there is to do is to join a resident that was just stored with one patient."""
+    (merge,) = verdict.judged.merges
+    absorption = _absorption(merge, verdict, actor)
+    absorb_newcomer(raw, absorption, link_id=link_id)
+    _record(raw, [absorption], actor)
+    return 1
+
+
+def _record(raw: Connection, absorptions: Sequence[Absorption], actor: Actor) -> None:
     acts = [
         Act(each.kept, None, "decision", each.decision_id, {"merged": str(each.absorbed), "by": "comparison"})
         for each in absorptions
-        if each.decision_id in effective
     ]
     record_acts(raw, actor=actor, action=Action.RESIDENT_MERGE, acts=acts)
-    return len(effective)
 
 
 def _absorption(merge: Merge, verdict: Verdict, actor: Actor) -> Absorption:

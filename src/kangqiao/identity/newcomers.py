@@ -1,104 +1,216 @@
-"""A patient that nobody knew, stored by one statement: what `services.register_patients` does for files in several.
+"""A patient that nobody knew: where its document leads, and everything stored by one statement.
 
-Patient, resident, identifier, link, traits and clues. `tests/database/test_registering.py` holds both against each
-other. Where somebody else is registering the same number, or a file the same document, PostgreSQL refuses the whole.
+What `services.register_patients` does for files in several: patient, resident, identifier, link, traits and clues.
+`tests/database/test_newcomers.py` holds both against each other. Where somebody else is registering the same number,
+or a file the same document, PostgreSQL refuses the whole.
 """
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
 
-from kangqiao.identity.clues import Clues
+from kangqiao.identity.clues import NEAR, Clues, sought
+from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.errors import Overtaken
+from kangqiao.identity.model_versions import NEWEST_MODEL
+from kangqiao.identity.models import Link, Resident
 from kangqiao.identity.services import DECLARED, Registration
 from kangqiao.identity.statements import FOLLOW_PATIENTS_OF_ONE, TOLD, is_own
+from kangqiao.identity.traits import traits_of
 from kangqiao.infra.ids import uuid7
+from kangqiao.infra.postgres.statement import Statement
 
 
-class Stored(NamedTuple):
-    """Who the patient is: its id, its resident, and what is known about that."""
+class Arrival(NamedTuple):
+    """A registration with its TRAITS as bytes and the clues by which others like it are found."""
 
-    patient_id: UUID
+    registration: Registration
+    traits: bytes
+    clues: Clues
+
+
+def arrival_of(registration: Registration, *, today: date) -> Arrival:
+    """Return a registration ready to be compared."""
+    traits = traits_of(registration, today=today)
+    return Arrival(registration, traits, sought([traits]))
+
+
+class Holder(NamedTuple):
+    """Whose the document is: a resident, whether the name agrees, and whether anything else is said of it now."""
+
+    identifier_id: UUID
     resident_id: UUID
-    state: str
+    trusted: bool
+    says_otherwise: bool
 
 
-def store_newcomer(
-    connection: Connection,
-    registration: Registration,
-    *,
-    packed: bytes,
-    clues: Clues,
-    actor_id: UUID | None,
-    today: date,
-) -> Stored:
-    """Store a patient with its TRAITS and clues, in the caller's transaction. Raises psycopg's UniqueViolation."""
-    ids = {word: uuid7() for word in ("patient_id", "resident_id", "identifier_id", "link_id")}
-    known = {"content": packed, "clues": clues.clue, "actor_id": actor_id, "today": today}
-    ((resident_id, state, called_otherwise),) = connection.execute(
-        _STORE, registration._asdict() | ids | known
-    ).fetchall()
-    if called_otherwise:
-        connection.execute(FOLLOW_PATIENTS_OF_ONE, {"resident_id": resident_id})
-    return Stored(ids["patient_id"], resident_id, state)
+class Found(NamedTuple):
+    """What is known before a registration is stored.
+
+    known            whether its number is a patient's already
+    newest_model     the version of the model that decides
+    type, number     of the document that is its own, else None
+    holder           whose that document is, None: nobody's yet
+    persons          everybody it may be, as bytes (`clues.PERSON` each)
+    """
+
+    known: bool
+    newest_model: str | None
+    type: str | None
+    number: str | None
+    holder: Holder | None
+    persons: bytes
 
 
-_GIVEN: Final = ", ".join(
-    "%({})s::{} AS {}".format(*(each := column.split(" ")), each[0]) for column in DECLARED.split(", ")
-)
-_STORE: Final = f"""
-WITH said AS (SELECT {_GIVEN}), arriving AS MATERIALIZED (
-    SELECT said.*, CASE WHEN {is_own("said")} THEN key_type END AS own_type,
-           CASE WHEN {is_own("said")} THEN key_number END AS own_number
-      FROM said
-), held AS MATERIALIZED (
-    SELECT identifier.id, identifier.last_seen_on, resident.id AS resident_id, resident.name, resident.sex,
-           resident.birth_date, identity_same_name(arriving.name, resident.name) AS trusted
+def look(connection: Connection, arrival: Arrival) -> Found:
+    """Return what is known about a registration and about whom it may be."""
+    about = arrival.registration._asdict() | arrival.clues.told()
+    (row,) = _LOOK.execute(connection, about, binary=True).fetchall()
+    known, newest_model, type, number, *holder, persons = row
+    return Found(known, newest_model, type, number, Holder(*holder) if holder[0] else None, persons or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A patient that is to be stored, with the ids it gets."""
+
+    arrival: Arrival
+    found: Found
+    patient_id: UUID = field(default_factory=uuid7)
+    link_id: UUID = field(default_factory=uuid7)
+    stranger_id: UUID = field(default_factory=uuid7)
+    identifier_id: UUID = field(default_factory=uuid7)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether its document makes it a resident that is known."""
+        return self.found.holder is not None and self.found.holder.trusted
+
+    @property
+    def establishes(self) -> bool:
+        """Whether its document makes it a resident that nobody knew."""
+        return self.found.number is not None and self.found.holder is None
+
+    @property
+    def resident_id(self) -> UUID:
+        """The resident it is linked to at first."""
+        if self.found.holder and self.found.holder.trusted:
+            return self.found.holder.resident_id
+        return self.stranger_id if self.establishes else self.patient_id
+
+    @property
+    def state(self) -> Resident.State:
+        """What that resident is then."""
+        return Resident.State.CONFIRMED if self.establishes or self.trusted else Resident.State.PENDING
+
+    def among_others(self) -> bytes:
+        """Return everybody it may be and after them itself, as PERSON each: it is the newest."""
+        flags = bytes((self.state == Resident.State.CONFIRMED, False))
+        return b"".join((self.found.persons, self.patient_id.bytes, self.resident_id.bytes, flags, self.arrival.traits))
+
+    def store(self, connection: Connection, *, actor_id: UUID | None, today: date) -> None:
+        """Store it in the caller's transaction.
+
+        Raises psycopg's UniqueViolation, and `Overtaken` where its resident has been joined to another meanwhile.
+        """
+        holder = self.found.holder
+        about = self.arrival.registration._asdict() | self._linked() | {"actor_id": actor_id, "today": today}
+        ((stands,),) = _STORE.execute(connection, about).fetchall()
+        if not stands:
+            raise Overtaken
+        if holder and self.trusted and holder.says_otherwise:
+            FOLLOW_PATIENTS_OF_ONE.execute(connection, {"resident_id": holder.resident_id})
+
+    def _linked(self) -> dict[str, object]:
+        holder, registration = self.found.holder, self.arrival.registration
+        sex, birth_date = registration.sex, registration.birth_date
+        if self.establishes and self.found.type == DocumentType.CITIZEN_ID and self.found.number:
+            sex, birth_date = _in(self.found.number)
+        return {
+            "patient_id": self.patient_id,
+            "link_id": self.link_id,
+            "resident_id": self.resident_id,
+            "new": not self.trusted,
+            "state": self.state.value,
+            "resident_sex": sex,
+            "resident_birth_date": birth_date,
+            "reason": self._reason().value,
+            "establishes": self.establishes,
+            "own_type": self.found.type,
+            "own_number": self.found.number,
+            "identifier_id": holder.identifier_id if holder else self.identifier_id,
+            "content": self.arrival.traits,
+            **self.arrival.clues.told(),
+        }
+
+    def _reason(self) -> Link.Reason:
+        if not self.establishes and not self.trusted:
+            return Link.Reason.OWN
+        return Link.Reason.CITIZEN_ID if self.found.type == DocumentType.CITIZEN_ID else Link.Reason.DOCUMENT
+
+
+def _in(number: str) -> tuple[str, date]:
+    """Return the sex and the birth date in a citizen number."""
+    return "1" if int(number[16]) % 2 else "2", date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+
+
+_GIVEN: Final = {name: f"%({name})s::{kind}" for name, kind in (column.split(" ") for column in DECLARED.split(", "))}
+_ASKED: Final = ("institution_id", "local_number", *("name", "sex", "birth_date", "key_type", "key_number"))
+_SAID: Final = (*_ASKED, "registered_on", "mother_number")
+_LOOK: Final = Statement(f"""
+WITH said AS MATERIALIZED (
+    SELECT {", ".join(f"{_GIVEN[word]} AS {word}" for word in _SAID)}
+), arriving AS MATERIALIZED (
+    SELECT said.*, CASE WHEN own THEN key_type END AS own_type, CASE WHEN own THEN key_number END AS own_number
+      FROM (SELECT said.*, {is_own("said")} AS own FROM said) said
+), holder AS MATERIALIZED (
+    SELECT identifier.id, resident.id AS resident_id, identity_same_name(arriving.name, resident.name) AS trusted,
+           (coalesce(arriving.name, resident.name), coalesce(arriving.sex, resident.sex),
+            coalesce(arriving.birth_date, resident.birth_date))
+               IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date) AS says_otherwise
       FROM arriving
       JOIN identity_residentidentifier identifier
         ON identifier.valid AND identifier.type = own_type AND identifier.number = own_number
       JOIN identity_resident resident ON resident.id = identifier.resident_id
-), whose AS MATERIALIZED (
-    SELECT arriving.*, own_number IS NOT NULL AND held.id IS NULL AS establishes, coalesce(trusted, false) AS trusted,
-           CASE WHEN own_number IS NULL OR NOT coalesce(trusted, true) THEN %(patient_id)s::uuid
-                ELSE coalesce(held.resident_id, %(resident_id)s::uuid) END AS resident_id,
-           (coalesce(arriving.name, held.name), coalesce(arriving.sex, held.sex),
-            coalesce(arriving.birth_date, held.birth_date))
-               IS DISTINCT FROM (held.name, held.sex, held.birth_date) AS says_otherwise
-      FROM arriving LEFT JOIN held ON true
+)
+SELECT EXISTS (SELECT FROM identity_patient known WHERE known.institution_id = arriving.institution_id
+                                                     AND known.local_number = arriving.local_number),
+       {NEWEST_MODEL}, own_type, own_number, holder.*,
+       ({NEAR.format(besides="SELECT resident_id FROM holder WHERE trusted")})
+  FROM arriving LEFT JOIN holder ON true
+""")
+_STORE: Final = Statement(f"""
+WITH standing AS MATERIALIZED (
+    SELECT FROM identity_resident
+     WHERE id = %(resident_id)s::uuid AND state <> '{Resident.State.MERGED}' AND NOT %(new)s::bool FOR UPDATE
 ), patient AS (
     INSERT INTO identity_patient (id, institution_id, local_number, {", ".join(TOLD)}, registered)
-    SELECT %(patient_id)s, institution_id, local_number, {", ".join(TOLD)}, true FROM whose
+    VALUES (%(patient_id)s::uuid, {", ".join(_GIVEN[word] for word in ("institution_id", "local_number", *TOLD))}, true)
 ), resident AS (
     INSERT INTO identity_resident (id, name, sex, birth_date, state)
-    SELECT resident_id, name,
-           CASE WHEN NOT establishes OR own_type <> '01' THEN sex
-                WHEN substr(own_number, 17, 1) IN ('1', '3', '5', '7', '9') THEN '1' ELSE '2' END,
-           CASE WHEN NOT establishes OR own_type <> '01' THEN birth_date
-                ELSE to_date(substr(own_number, 7, 8), 'YYYYMMDD') END,
-           CASE WHEN establishes THEN 'confirmed' ELSE 'pending' END
-      FROM whose WHERE NOT trusted
+    SELECT %(resident_id)s::uuid, {_GIVEN["name"]}, %(resident_sex)s::text, %(resident_birth_date)s::date,
+           %(state)s::text
+     WHERE %(new)s::bool
 ), identifier AS (
     INSERT INTO identity_residentidentifier
            (id, resident_id, type, number, first_seen_on, last_seen_on, institution_id)
-    SELECT %(identifier_id)s, resident_id, own_type, own_number, %(today)s, %(today)s, institution_id
-      FROM whose WHERE establishes
+    SELECT %(identifier_id)s::uuid, %(resident_id)s::uuid, %(own_type)s::text, %(own_number)s::text, %(today)s::date,
+           %(today)s::date, {_GIVEN["institution_id"]}
+     WHERE %(establishes)s::bool
 ), seen AS (
-    UPDATE identity_residentidentifier identifier SET last_seen_on = %(today)s
-      FROM held WHERE identifier.id = held.id AND held.last_seen_on < %(today)s
+    UPDATE identity_residentidentifier SET last_seen_on = %(today)s::date
+     WHERE id = %(identifier_id)s::uuid AND last_seen_on < %(today)s::date
 ), link AS (
     INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id)
-    SELECT %(link_id)s, %(patient_id)s, resident_id,
-           CASE WHEN NOT establishes AND NOT trusted THEN 'own' WHEN own_type = '01' THEN 'citizen_id'
-                ELSE 'document' END,
-           %(actor_id)s
-      FROM whose
+    VALUES (%(link_id)s::uuid, %(patient_id)s::uuid, %(resident_id)s::uuid, %(reason)s::text, %(actor_id)s::uuid)
 ), traits AS (
-    INSERT INTO identity_traits (patient_id, content) VALUES (%(patient_id)s, %(content)s)
+    INSERT INTO identity_traits (patient_id, content) VALUES (%(patient_id)s::uuid, %(content)s::bytea)
 ), clue AS (
-    INSERT INTO identity_clue (clue, patient_id) SELECT clue, %(patient_id)s FROM unnest(%(clues)s::bigint[]) AS t(clue)
+    INSERT INTO identity_clue (clue, patient_id)
+    SELECT clue, %(patient_id)s::uuid FROM unnest(%(clue)s::bigint[]) AS told(clue)
 )
-SELECT resident_id, CASE WHEN establishes OR trusted THEN 'confirmed' ELSE 'pending' END, trusted AND says_otherwise
-  FROM whose
-"""
+SELECT %(new)s::bool OR EXISTS (SELECT FROM standing)
+""")

@@ -5,7 +5,7 @@ registrations of one new person one makes the resident and nineteen find it.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -13,15 +13,17 @@ from django.utils import timezone
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
-from kangqiao.identity.clues import Clues, neighbourhood, replace_packed, sought
+from kangqiao.identity.clues import near, neighbourhood, replace_packed
+from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.judging import judge
 from kangqiao.identity.linkage.joining import patterns_between
-from kangqiao.identity.matching import REGISTERING, Verdict, ask, in_transaction, join, settle_stale
-from kangqiao.identity.model_versions import NEWEST_MODEL, InUse, model_known_as
+from kangqiao.identity.matching import REGISTERING, Verdict, ask, in_transaction, join, join_newcomer, settle_stale
+from kangqiao.identity.model_versions import InUse, model_known_as
 from kangqiao.identity.models import Resident
-from kangqiao.identity.newcomers import store_newcomer
+from kangqiao.identity.newcomers import Arrival, Newcomer, arrival_of, look
 from kangqiao.identity.services import Registration, Source, register_patients
-from kangqiao.identity.traits import TRAITS, pairs_sharing_clues, traits_of
+from kangqiao.identity.traits import TRAITS, pairs_sharing_clues
+from kangqiao.infra.postgres.statement import Statement
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import Act, record_acts
@@ -57,70 +59,63 @@ def register(*, registration: Registration, actor: Actor, on: Connection | None 
     actor.require(Permission.IDENTITY_MATCH)
     require_scope(actor, registration.institution_id)
     for _ in range(ATTEMPTS - 1):
-        with suppress(UniqueViolation, DeadlockDetected):
+        with suppress(UniqueViolation, DeadlockDetected, Overtaken):
             return _register(registration, actor, on)
     return _register(registration, actor, on)
 
 
 def _register(registration: Registration, actor: Actor, on: Connection | None) -> Outcome:
-    packed = traits_of(registration, today=timezone.localdate())
-    clues = sought([packed])
+    arrival = arrival_of(registration, today=timezone.localdate())
     with in_transaction(on) as connection:
-        known, newest_model = _wait_for_others(connection, registration, clues)
-        store = _store_known if known else _store_newcomer
-        stored = store(connection, registration, packed, clues, actor)
-        if stored.created or stored.changed:
-            stored = _matched(connection, stored, clues, model_known_as(connection, newest_model), actor)
+        _WAIT_FOR_OTHERS.execute(connection, {"registering": REGISTERING, **arrival.clues.told()})
+        found = look(connection, arrival)
+        in_use = model_known_as(connection, found.newest_model)
+        if found.known:
+            stored = _register_known(connection, arrival, in_use, actor)
+        else:
+            stored = _register_newcomer(connection, Newcomer(arrival, found), in_use, actor)
         record_acts(connection, actor=actor, action=Action.PATIENT_REGISTER, acts=[_act(stored)])
     return stored
 
 
-def _wait_for_others(connection: Connection, registration: Registration, clues: Clues) -> tuple[bool, str | None]:
-    """Wait for everybody who registers somebody alike.
-
-    Return whether the patient was known before, and the version of the newest model.
-    """
-    number = {"institution_id": registration.institution_id, "local_number": registration.local_number}
-    about = {"registering": REGISTERING, "clues": clues.clue} | number
-    ((known, newest_model, _, _),) = connection.execute(_WAIT_FOR_OTHERS, about).fetchall()
-    return known, newest_model
-
-
-def _store_newcomer(
-    connection: Connection, registration: Registration, packed: bytes, clues: Clues, actor: Actor
-) -> Outcome:
-    today = timezone.localdate()
-    stored = store_newcomer(connection, registration, packed=packed, clues=clues, actor_id=actor.id, today=today)
-    return Outcome(stored.patient_id, stored.resident_id, Resident.State(stored.state), created=True, changed=False)
+def _register_newcomer(connection: Connection, newcomer: Newcomer, in_use: InUse, actor: Actor) -> Outcome:
+    """Judge who a patient that nobody knew is, and store it."""
+    patient_id = newcomer.patient_id
+    verdict = _judged(connection, newcomer.among_others(), patient_id, in_use)
+    newcomer.store(connection, actor_id=actor.id, today=timezone.localdate())
+    if [verdict.residents[each.absorbed] for each in verdict.judged.merges] == [patient_id]:
+        joined = join_newcomer(connection, verdict, link_id=newcomer.link_id, actor=actor)
+    else:
+        joined = join(connection, verdict, actor=actor)
+    resident = _resident(connection, patient_id) if joined else (newcomer.resident_id, newcomer.state)
+    doubts = ask(connection, verdict)
+    return Outcome(patient_id, *resident, created=True, changed=False, joined=joined, doubts=doubts)
 
 
-def _store_known(
-    connection: Connection, registration: Registration, packed: bytes, clues: Clues, actor: Actor
-) -> Outcome:
-    source = Source.registrations([registration])
-    done = register_patients(connection, source=source, actor_id=actor.id)
+def _register_known(connection: Connection, arrival: Arrival, in_use: InUse, actor: Actor) -> Outcome:
+    """Store what is said now about a patient that is known, and judge anew who it is."""
+    registration = arrival.registration
+    done = register_patients(connection, source=Source.registrations([registration]), actor_id=actor.id)
     number = (registration.institution_id, registration.local_number)
     ((patient_id, former),) = connection.execute(_PATIENT, number).fetchall()
-    if done.changed:
-        replace_packed(connection, {patient_id: packed}, {patient_id: former} if former else {})
-    return Outcome(patient_id, *_resident(connection, patient_id), created=False, changed=done.changed > 0)
-
-
-def _matched(connection: Connection, stored: Outcome, clues: Clues, in_use: InUse, actor: Actor) -> Outcome:
-    """Compare a patient that is new or has changed, and return what that adds to the outcome."""
-    near = neighbourhood(connection, clues=clues, asked=[stored.patient_id], crowds=in_use.crowds)
-    pairs = pairs_sharing_clues(near.scene.compared)
-    patterns = patterns_between(*near.scene.compared, pairs.left, pairs.right)
-    judged = judge(near.scene, pairs, patterns, in_use.model)
-    verdict = Verdict(near.patients, near.residents, judged, in_use.model.version)
-    joined = join(connection, verdict, actor=actor) if judged.merges else 0
-    if stored.changed:
-        settle_stale(connection, verdict, asked=[stored.patient_id])
+    if not done.changed:
+        return Outcome(patient_id, *_resident(connection, patient_id), created=False, changed=False)
+    replace_packed(connection, {patient_id: arrival.traits}, {patient_id: former} if former else {})
+    persons = near(connection, clues=arrival.clues, asked=[patient_id])
+    verdict = _judged(connection, persons, patient_id, in_use)
+    joined = join(connection, verdict, actor=actor)
+    settle_stale(connection, verdict, asked=[patient_id])
     doubts = ask(connection, verdict)
-    if not joined:
-        return replace(stored, doubts=doubts)
-    resident_id, state = _resident(connection, stored.patient_id)
-    return replace(stored, resident_id=resident_id, state=state, joined=joined, doubts=doubts)
+    resident = _resident(connection, patient_id)
+    return Outcome(patient_id, *resident, created=False, changed=True, joined=joined, doubts=doubts)
+
+
+def _judged(connection: Connection, persons: bytes, patient_id: UUID, in_use: InUse) -> Verdict:
+    around = neighbourhood(connection, persons, asked=[patient_id], crowds=in_use.crowds)
+    pairs = pairs_sharing_clues(around.scene.compared)
+    patterns = patterns_between(*around.scene.compared, pairs.left, pairs.right)
+    judged = judge(around.scene, pairs, patterns, in_use.model)
+    return Verdict(around.patients, around.residents, judged, in_use.model.version)
 
 
 def _resident(connection: Connection, patient_id: UUID) -> tuple[UUID, Resident.State]:
@@ -133,14 +128,12 @@ def _act(outcome: Outcome) -> Act:
     return Act(outcome.resident_id, outcome.patient_id, "patient", outcome.patient_id, detail)
 
 
-_WAIT_FOR_OTHERS: Final = f"""
-SELECT EXISTS (SELECT FROM identity_patient
-                WHERE institution_id = %(institution_id)s AND local_number = %(local_number)s),
-       {NEWEST_MODEL},
-       pg_advisory_xact_lock_shared(%(registering)s), (
-    SELECT count(*) FROM (SELECT pg_advisory_xact_lock(clue) FROM unnest(%(clues)s::bigint[]) AS sought(clue)) held)
-"""
-"""In ascending order, so that two who share several wait for each other on one side only."""
+_WAIT_FOR_OTHERS: Final = Statement("""
+SELECT pg_advisory_xact_lock_shared(%(registering)s::bigint), (
+    SELECT count(*) FROM (SELECT pg_advisory_xact_lock(clue) FROM unnest(%(clue)s::bigint[]) AS sought(clue)) held)
+""")
+"""In ascending order, so that two who share several wait for each other on one side only. What others have stored is
+seen by the statement after it."""
 
 _PATIENT: Final = f"""
 SELECT patient.id, traits.content

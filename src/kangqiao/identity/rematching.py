@@ -19,7 +19,8 @@ from django.utils import timezone
 from psycopg import Connection
 
 from kangqiao.identity.clues import PIECE, are_of_now, keep_packed, rebuild
-from kangqiao.identity.exporting import Exported, Ids, export_patients
+from kangqiao.identity.exporting import Exported, export_patients
+from kangqiao.identity.ids import Ids
 from kangqiao.identity.judging import Scene, judge
 from kangqiao.identity.linkage.blocking import candidate_pairs
 from kangqiao.identity.linkage.columns import Registrations
@@ -43,7 +44,7 @@ from kangqiao.identity.matching import (
 )
 from kangqiao.identity.model_versions import InUse, keep_model, model_in_use
 from kangqiao.identity.models import LinkageModel, Patient, Unmatched
-from kangqiao.identity.traits import TRAITS, Compared, contents_of, faces_of, traits_of_file
+from kangqiao.identity.traits import TRAITS, Compared, contents_of, faces_of, said_by, traits_of_file
 from kangqiao.infra.ids import first_id_since
 from kangqiao.trust.actors import Actor
 
@@ -120,7 +121,7 @@ def _scene(exported: Exported, read: Registrations) -> tuple[Scene, np.ndarray]:
     contents = [
         contents_of(rows_of(read, everybody[start : start + PIECE])) for start in range(0, len(everybody), PIECE)
     ]
-    faces = faces_of(np.concatenate(contents) if contents else np.zeros(0, np.int64), exported.person)
+    faces = faces_of(said_by(np.concatenate(contents) if contents else np.zeros(0, np.int64), exported.person))
     known = Persons(exported.person[faces], exported.confirmed, _apart(exported))
     shown = Compared(rows_of(read, faces), read.names.codes)
     return Scene(shown, known, np.ones(len(faces), bool), exported.by_hand[faces]), faces

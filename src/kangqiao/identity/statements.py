@@ -15,6 +15,7 @@ from psycopg import sql
 
 from kangqiao.identity.linkage.unnamed import SAYS_LITTLE
 from kangqiao.identity.survivorship import RANKS, Rank
+from kangqiao.infra.postgres.statement import Statement
 
 WORKSPACE_SIZE: Final = """
 SELECT pg_relation_size(to_regclass('pg_temp.identity_arrival'))
@@ -376,5 +377,5 @@ UPDATE identity_resident resident SET name = told.name, sex = told.sex, birth_da
 
 FOLLOW_TOUCHED: Final = FOLLOW.format(affected="SELECT resident_id FROM identity_touched")
 
-FOLLOW_PATIENTS_OF_ONE: Final = FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id")
-"""The same for one resident, when people link or undo by hand."""
+FOLLOW_PATIENTS_OF_ONE: Final = Statement(FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id"))
+"""The same for one resident: when people link or undo by hand, and when one registration says something else."""

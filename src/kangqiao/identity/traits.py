@@ -171,18 +171,20 @@ def compared_from(traits: np.ndarray, crowds: Crowds) -> Compared:
     return Compared(rows, codes[: _enter(rows, codes, traits, order, crowds)])
 
 
-def faces_of(contents: np.ndarray, person: np.ndarray) -> np.ndarray:
+def faces_of(said: np.ndarray) -> np.ndarray:
     """Return the places (int32, ascending) of those who speak for their residents: of patients of one resident that
-    say the same, the first."""
-    told = _scattered_by(contents, person.astype(np.int64))
-    return np.sort(np.unique(told, return_index=True)[1]).astype(np.int32)
+    say the same (`said_by`), the first."""
+    return _firsts(said)
+
+
+def said_by(contents: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Return a hash (int64) of what is said (`contents_of`) together with the resident of whom."""
+    return _scattered_by(contents, person.astype(np.int64))
 
 
 def contents_of(rows: np.ndarray) -> np.ndarray:
     """Return a hash (int64) of what each of several entries says, of newborns also where and when it was said."""
-    said = np.zeros(len(rows), _SAID)
-    for word in _SAID.names or ():
-        said[word] = rows[word]
+    said = rows.astype(_SAID)
     for word in ("institution", "registered"):
         said[word][rows["newborn"] == 0] = 0
     return _hashed_bytes(said.view(np.uint8).reshape(len(said), _SAID.itemsize))
@@ -197,9 +199,20 @@ _SAID: Final = np.dtype([(word, ENTRY[word]) for word in ENTRY.names or ()])
 """As ENTRY without gaps."""
 
 
+def clues_of_one(packed: bytes) -> tuple[list[int], list[int]]:
+    """Return what one patient can be found by, each clue once and in ascending order, and how many may share each."""
+    clues, most = _clues_of_one(np.frombuffer(packed, TRAITS)["entry"], MOST)
+    return clues.tolist(), most.tolist()
+
+
 def pairs_sharing_clues(compared: Compared) -> Pairs:
     """Return all pairs of a few patients that share a clue, each with the first rule by which they do."""
-    return Pairs(*_sharing(clues_of(compared)))
+    return Pairs(*_sharing(clues_of(compared), len(compared.rows)))
+
+
+def pairs_with_first(compared: Compared) -> Pairs:
+    """Return the pairs of the first patient with all those that share a clue with it."""
+    return Pairs(*_sharing(clues_of(compared), 1))
 
 
 MOST: Final = np.array([rule.most for rule in RULES], np.int32)
@@ -218,12 +231,23 @@ def _clues(rows, rules):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _sharing(clues):  # pragma: no cover - compiled
-    count = len(clues)
-    left, right = np.empty(count * (count - 1) // 2, np.int32), np.empty(count * (count - 1) // 2, np.int32)
-    rule, found = np.empty(len(left), np.int8), 0
-    for one in range(count):
-        for other in range(one + 1, count):
+def _clues_of_one(rows, most):  # pragma: no cover - compiled
+    found = _clues(rows, len(most))[0]
+    order, count = np.argsort(found), 0
+    clues, shared = np.empty(len(found), np.int64), np.empty(len(found), np.int32)
+    for place in order:
+        if found[place] != NONE and (count == 0 or found[place] != clues[count - 1]):
+            clues[count], shared[count] = found[place], most[place]
+            count += 1
+    return clues[:count].copy(), shared[:count].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _sharing(clues, firsts):  # pragma: no cover - compiled
+    most = firsts * (len(clues) - 1)
+    left, right, rule, found = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int8), 0
+    for one in range(firsts):
+        for other in range(one + 1, len(clues)):
             for place in range(clues.shape[1]):
                 if clues[one, place] != NONE and clues[one, place] == clues[other, place]:
                     left[found], right[found], rule[found] = one, other, place
@@ -249,6 +273,24 @@ def _scattered_by(contents, person):  # pragma: no cover - compiled
     for row in range(len(contents)):
         found[row] = closed(mix(mix(np.uint64(0), contents[row]), person[row]))
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _firsts(said):  # pragma: no cover - compiled
+    """Return the places (int32) of the first of equal hashes, none of which is 0."""
+    size = 4
+    while size < 2 * len(said):
+        size *= 2
+    known, firsts, count = np.zeros(size, np.int64), np.empty(len(said), np.int32), 0
+    for row in range(len(said)):
+        place = said[row] & (size - 1)
+        while known[place] != 0 and known[place] != said[row]:
+            place = (place + 1) & (size - 1)
+        if known[place] == 0:
+            known[place] = said[row]
+            firsts[count] = row
+            count += 1
+    return firsts[:count].copy()
 
 
 @numba.njit(cache=True, nogil=True)

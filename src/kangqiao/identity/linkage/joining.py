@@ -59,6 +59,32 @@ def patterns_between(rows: np.ndarray, codes: np.ndarray, left: np.ndarray, righ
     return patterns_of(rows, codes, left, right)
 
 
+def unlike_their_own(
+    known: Persons, pairs: Pairs, weights: np.ndarray, *, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that reach the least weight with no other row of their person, and the best pair of each.
+
+    The first row of a person is not among them, nor is who met none of the others.
+    """
+    return _unlike(known.person, len(known.confirmed), pairs.left, pairs.right, weights, least)
+
+
+@numba.njit(cache=True, nogil=True)
+def _unlike(person, persons, left, right, weights, least):  # pragma: no cover - compiled
+    best, seen = np.full(len(person), -1, np.int64), np.zeros(persons, np.bool_)
+    for pair in range(len(left)):
+        if person[left[pair]] == person[right[pair]]:
+            for end in (left[pair], right[pair]):
+                if best[end] < 0 or weights[pair] > weights[best[end]]:
+                    best[end] = pair
+    unlike = np.zeros(len(person), np.bool_)
+    for row in range(len(person)):
+        unlike[row] = seen[person[row]] and best[row] >= 0 and weights[best[row]] < least
+        seen[person[row]] = True
+    rows = np.flatnonzero(unlike)
+    return rows, best[rows]
+
+
 @numba.njit(cache=True, nogil=True)
 def _joined(  # pragma: no cover - compiled
     rows, codes, person, confirmed, apart, left, right, weights, order, start, edges, average
