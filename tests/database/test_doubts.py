@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from doubtful import doubt, resident_of, steward, told
 from identity_invariants import broken_invariants
 from kangqiao.identity import errors
 from kangqiao.identity.decisions import Apart, Decision, Doubt, Risk
-from kangqiao.identity.doubt_rules import AFTER_DOUBT, Act, after
+from kangqiao.identity.doubt_rules import AFTER_DOUBT, TO_CONFIRM, Act, after
 from kangqiao.identity.doubts import answer_apart, answer_same, confirm, postpone, reject, take_back
 from kangqiao.identity.models import Link
 from kangqiao.trust.actors import Actor
@@ -74,7 +75,7 @@ VERBS: dict[Act, Callable[[Doubt, Actor], object]] = {
 
 @pytest.mark.parametrize(("state", "act"), [pair for pair in product(Doubt.State, VERBS) if pair not in AFTER_DOUBT])
 def test_no_verb_does_what_the_table_does_not_list(similar: Doubt, state: Doubt.State, act: Act) -> None:
-    by = {"proposed_by": BAI.id} if state == Doubt.State.PROPOSED else {}
+    by = {"proposed_by": BAI.id} if state in TO_CONFIRM else {}
     Doubt.objects.filter(id=similar.id).update(state=state, **by)
     before = now_at(similar)
     with pytest.raises(errors.DoubtMoved):
@@ -125,6 +126,57 @@ def test_the_database_refuses_a_proposal_confirmed_by_its_proposer(two_numbers: 
     with pytest.raises(IntegrityError, match="doubt_confirmed_by_another"), transaction.atomic():
         row.update(state="same", decided_by=DUAN.id)
     row.update(state="same", decided_by=BAI.id)
+
+
+@pytest.fixture
+def joined(two_numbers: Doubt) -> Doubt:
+    """Two residents with a number each, joined by two people."""
+    answer_same(doubt_id=two_numbers.id, reason="派出所证明重号", actor=DUAN)
+    return confirm(doubt_id=two_numbers.id, actor=BAI)
+
+
+def test_what_two_people_joined_is_parted_by_two_people_only(joined: Doubt) -> None:
+    decision = take_back(decision_id=joined.decision_id, reason="证明是假的", actor=DUAN)
+    joined.refresh_from_db()
+    assert (joined.state, joined.proposed_by, joined.note) == ("undoing", DUAN.id, "证明是假的")
+    assert (decision.undone_at, together(joined)) == (None, True)
+    with pytest.raises(errors.SecondPersonNeeded):
+        confirm(doubt_id=joined.id, actor=DUAN)
+    with pytest.raises(errors.DoubtMoved):
+        take_back(decision_id=decision.id, reason="看错了", actor=BAI)
+    done = confirm(doubt_id=joined.id, actor=BAI)
+    assert (done.state, done.decision_id, done.proposed_by, together(joined)) == ("open", None, None, False)
+    decision.refresh_from_db()
+    assert (decision.undone_by, decision.undo_approved_by, decision.undone_reason) == (DUAN.id, BAI.id, "证明是假的")
+    assert acts(joined) == ["propose", "confirm", "propose", "confirm"]
+    assert broken_invariants(connection.connection) == []
+
+
+def test_declined_to_be_parted_both_stay_one_person(joined: Doubt) -> None:
+    take_back(decision_id=joined.decision_id, reason="证明是假的", actor=DUAN)
+    back = reject(doubt_id=joined.id, reason="派出所确认属实", actor=BAI)
+    assert (back.state, back.decision_id, back.proposed_by) == ("same", joined.decision_id, None)
+    assert together(joined)
+    take_back(decision_id=joined.decision_id, reason="又有新证明", actor=BAI)
+    assert confirm(doubt_id=joined.id, actor=DUAN).state == "open"
+
+
+def test_a_doubt_raised_anew_meanwhile_is_the_one_that_stays_open(joined: Doubt) -> None:
+    take_back(decision_id=joined.decision_id, reason="证明是假的", actor=DUAN)
+    known = {each: getattr(joined, each) for each in ("kind", "rule", "pattern", "weight", "model")}
+    pair = {each: getattr(joined, each) for each in ("first_id", "second_id", "patient_id", "other_patient_id")}
+    Doubt.objects.create(**known, **pair)
+    assert confirm(doubt_id=joined.id, actor=BAI).state == "settled"
+    assert not together(joined)
+
+
+@pytest.mark.parametrize("by", [{}, {"undo_approved_by": DUAN.id}])
+def test_the_database_refuses_to_part_by_one_what_two_joined(joined: Doubt, by: dict[str, UUID]) -> None:
+    row = Decision.objects.filter(id=joined.decision_id)
+    undone = {"undone_at": timezone.now(), "undone_reason": "看错了", "undone_by": DUAN.id}
+    with pytest.raises(IntegrityError, match="decision_of_two_undone_by_two"), transaction.atomic():
+        row.update(**undone, **by)
+    row.update(**undone, undo_approved_by=BAI.id)
 
 
 def test_a_patient_wrongly_linked_becomes_its_own_resident(linked: Doubt) -> None:

@@ -42,6 +42,6 @@ def test_taking_the_merge_back_brings_it_back_by_its_number(late: tuple, compare
     one, other, patient, decision = late
     if compared:
         match_waiting(actor=system_actor("test"))
-    undo_decision(decision_id=decision.id, reason="看错了", actor=DUAN)
+    undo_decision(decision_id=decision.id, reason="看错了", actor=DUAN, proposed_by=BAI.id)
     assert resident_of(patient) == resident_of(other) != resident_of(one)
     assert broken_invariants(connection.connection) == []

@@ -22,7 +22,7 @@ from kangqiao.apps.stewardship.models import CorrectionRequest
 from kangqiao.identity.absorbing import Absorption, Evidence, absorb
 from kangqiao.identity.decisions import Apart, Decision
 from kangqiao.identity.doubt_queries import DoubtFilter, count_kinds, find_doubts, proposed_to
-from kangqiao.identity.doubts import answer_apart, answer_same, postpone
+from kangqiao.identity.doubts import answer_apart, answer_same, confirm, postpone, take_back
 from kangqiao.identity.models import Patient
 from kangqiao.infra.ids import uuid7
 from kangqiao.registry.models import Institution
@@ -186,3 +186,7 @@ def test_a_proposal_waits_for_others_only() -> None:
     answer_same(doubt_id=two.id, reason="重号", actor=DUAN)
     assert list(proposed_to(DUAN)) == []
     assert list(proposed_to(BAI)) == [two]
+    done = confirm(doubt_id=two.id, actor=BAI)
+    assert list(proposed_to(BAI)) == []
+    take_back(decision_id=done.decision_id, reason="看错了", actor=BAI)
+    assert (list(proposed_to(BAI)), list(proposed_to(DUAN))) == ([], [two])

@@ -211,7 +211,7 @@ def undo(told: Told, which: int) -> None:
         return
     decision = standing[which % len(standing)]
     known = Decision.objects.latest("id").id
-    undo_decision(decision_id=decision.id, reason="弄错了", actor=STEWARD)
+    undo_decision(decision_id=decision.id, reason="弄错了", actor=STEWARD, proposed_by=uuid4())
     told.strike_out(decision.id)
     kept_apart = Decision.objects.filter(kind=Decision.Kind.APART, id__gt=known).order_by("id").first()
     if kept_apart:

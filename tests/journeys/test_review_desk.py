@@ -8,9 +8,10 @@ from django.db import connection, transaction
 from playwright.sync_api import Page, expect
 from stage.journey import Site, fits_its_width, make_account, sign_in
 
-from doubtful import doubt, resident_of, told
+from doubtful import doubt, resident_of, steward, told
 from kangqiao.identity.absorbing import Absorption, Evidence, absorb
 from kangqiao.identity.decisions import Decision, Doubt
+from kangqiao.identity.doubts import answer_same, confirm
 from kangqiao.infra.ids import uuid7
 from kangqiao.records.health_record.models import ArchiveCover
 from kangqiao.records.medical_record.models import Diagnosis, OutpatientEncounter
@@ -136,6 +137,46 @@ def test_doubts_are_answered_and_taken_back_by_keys_and_two_numbers_by_two_peopl
     assert resident_of(desk.two_numbers.patient_id) == resident_of(desk.two_numbers.other_patient_id)
     looked = AuditEntry.objects.filter(action="identity:doubt:read", object_id=str(desk.two_numbers.id))
     assert looked.values("actor_id").distinct().count() == 2
+
+
+def test_what_two_people_joined_is_parted_when_another_confirms(page: Page, desk: Desk, shoot: Shoot):
+    one = desk.two_numbers
+    answer_same(doubt_id=one.id, reason="派出所证明同一人两个号", actor=steward("段主索引"))
+    decision = confirm(doubt_id=one.id, actor=steward("白复核")).decision_id
+    enter(page, "steward", "段主索引")
+    page.goto(f"/stewardship/decisions/{decision}")
+    page.get_by_label("撤销理由").fill("证明是伪造的")
+    look(page, shoot, "undo-by-two")
+    page.get_by_role("button", name="提议撤销").click()
+    page.get_by_role("dialog").get_by_role("button", name="提议").click()
+    expect(page.get_by_text("已提议撤销，等另一人复核")).to_be_visible()
+    look(page, shoot, "undo-proposed")
+    page.get_by_role("link", name="查看提议").click()
+    expect(page.get_by_text("自己的提议由别人复核。")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.get_by_text("提议已退回，合并不变。")).to_be_visible()
+    page.goto(f"/stewardship/decisions/{decision}")
+    page.get_by_label("撤销理由").fill("证明是伪造的")
+    page.get_by_role("button", name="提议撤销").click()
+    page.get_by_role("dialog").get_by_role("button", name="提议").click()
+    expect(page.get_by_text("已提议撤销，等另一人复核")).to_be_visible()
+    assert resident_of(one.patient_id) == resident_of(one.other_patient_id)
+
+    page.context.clear_cookies()
+    enter(page, "second-steward", "白复核")
+    page.goto("/stewardship/proposed")
+    expect(page.locator("[data-row]")).to_have_count(1)
+    expect(page.get_by_text("撤销合并", exact=True)).to_be_visible()
+    look(page, shoot, "undo-to-confirm")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("提议撤销合并：证明是伪造的")).to_be_visible()
+    look(page, shoot, "undo-confirm")
+    page.keyboard.press("1")
+    expect(page.get_by_text("已撤销合并。")).to_be_visible()
+    assert resident_of(one.patient_id) != resident_of(one.other_patient_id)
+    page.goto(f"/stewardship/decisions/{decision}")
+    expect(page.get_by_text("（复核 白复核）")).to_be_visible()
 
 
 def test_a_doubt_is_found_by_the_number_of_a_person(page: Page, desk: Desk):

@@ -143,20 +143,24 @@ def unlink_patient(*, link_id: UUID, reason: str, actor: Actor) -> Decision:
     return decision
 
 
-def undo_decision(*, decision_id: UUID, reason: str, actor: Actor) -> Decision:
+def undo_decision(*, decision_id: UUID, reason: str, actor: Actor, proposed_by: UUID | None = None) -> Decision:
     """Take a decision back: everything stands as if it had never been made (`standing`), later decisions included.
 
     What only a comparison had joined is kept apart from now on, or the next comparison would join it again. Raises
-    `ReasonMissing`, `AlreadyUndone`.
+    `ReasonMissing`, `AlreadyUndone`, and `SecondPersonNeeded` for what two people decided unless the actor approves
+    what somebody else has proposed.
     """
     _require(reason)
     with transaction.atomic():
         decision = Decision.objects.select_for_update().get(id=decision_id)
         if decision.undone_at is not None:
             raise AlreadyUndone
+        if decision.approved_by is not None and proposed_by in (None, actor.id):
+            raise SecondPersonNeeded
         moved = _Moved.by(decision)
-        decision.undone_at, decision.undone_by, decision.undone_reason = timezone.now(), actor.id, reason.strip()
-        decision.save(update_fields=["undone_at", "undone_by", "undone_reason"])
+        decision.undone_at, decision.undone_reason = timezone.now(), reason.strip()
+        decision.undone_by, decision.undo_approved_by = (proposed_by, actor.id) if proposed_by else (actor.id, None)
+        decision.save(update_fields=["undone_at", "undone_by", "undone_reason", "undo_approved_by"])
         now_at = root_of(decision.resident_id)
         _put_back(moved, decision)
         parted = root_of(now_at), root_of(decision.other_id)

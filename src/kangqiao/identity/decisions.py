@@ -46,6 +46,7 @@ class Decision(models.Model):
     undone_at = models.DateTimeField("撤销时间", null=True)
     undone_by = models.UUIDField("撤销人", null=True)
     undone_reason = models.TextField("撤销理由", null=True)
+    undo_approved_by = models.UUIDField("撤销复核", null=True)
 
     class Meta:
         verbose_name = "身份认定"
@@ -73,6 +74,12 @@ class Decision(models.Model):
             ),
             models.CheckConstraint(
                 name="decision_approved_by_another", condition=Q(approved_by=None) | ~Q(approved_by=F("actor_id"))
+            ),
+            models.CheckConstraint(
+                name="decision_of_two_undone_by_two",
+                condition=Q(approved_by=None)
+                | Q(undone_at=None)
+                | Q(undone_by__isnull=False, undo_approved_by__isnull=False) & ~Q(undo_approved_by=F("undone_by")),
             ),
         ]
         indexes = [
@@ -150,6 +157,7 @@ class Doubt(models.Model):
         OPEN = "open", "待处理"
         PROPOSED = "proposed", "待复核"
         SAME = "same", "已认定为同一人"
+        UNDOING = "undoing", "撤销待复核"
         APART = "apart", "已认定为不同的人"
         SETTLED = "settled", "已不存在"
 
@@ -195,10 +203,12 @@ class Doubt(models.Model):
                 condition=Q(kind__in=["one-number", "two-numbers", "linked", "newborn", "similar"]),
             ),
             models.CheckConstraint(
-                name="doubt_state_is_known", condition=Q(state__in=["open", "proposed", "same", "apart", "settled"])
+                name="doubt_state_is_known",
+                condition=Q(state__in=["open", "proposed", "same", "undoing", "apart", "settled"]),
             ),
             models.CheckConstraint(
-                name="doubt_proposed_by_somebody", condition=~Q(state="proposed") | Q(proposed_by__isnull=False)
+                name="doubt_proposed_by_somebody",
+                condition=~Q(state__in=["proposed", "undoing"]) | Q(proposed_by__isnull=False),
             ),
             models.CheckConstraint(
                 name="doubt_confirmed_by_another",
@@ -212,7 +222,9 @@ class Doubt(models.Model):
         ]
         indexes = [
             models.Index(*QUEUE_ORDER, name="doubt_queue", include=["kind", "counties"], condition=Q(state="open")),
-            models.Index(fields=["proposed_at", "id"], name="doubt_proposed", condition=Q(state="proposed")),
+            models.Index(
+                fields=["proposed_at", "id"], name="doubt_proposed", condition=Q(state__in=["proposed", "undoing"])
+            ),
             models.Index(fields=["second_id"], name="doubt_by_second"),
         ]
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from kangqiao.identity.decisions import QUEUE_ORDER, Doubt
+from kangqiao.identity.doubt_rules import TO_CONFIRM
 from kangqiao.registry.models import Institution
 from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actors import Actor
@@ -37,7 +38,7 @@ def find_doubts(*, actor: Actor, wanted: DoubtFilter) -> QuerySet[Doubt]:
 
 def proposed_to(actor: Actor) -> QuerySet[Doubt]:
     """Return what others have proposed and the actor may confirm, the oldest first."""
-    proposed = visible_doubts(actor).filter(state=Doubt.State.PROPOSED)
+    proposed = visible_doubts(actor).filter(state__in=TO_CONFIRM)
     return proposed.exclude(proposed_by=actor.id).order_by("proposed_at", "id")
 
 

@@ -12,7 +12,7 @@ class Act(TextChoices):
     """What can be done with a doubt."""
 
     SAME = "same", "认定为同一人"
-    PROPOSE = "propose", "提议合并，待复核"
+    PROPOSE = "propose", "提议，待复核"
     CONFIRM = "confirm", "复核通过"
     REJECT = "reject", "复核退回"
     APART = "apart", "认定不是同一人"
@@ -21,7 +21,7 @@ class Act(TextChoices):
     UNDO = "undo", "撤销"
 
 
-OPEN, PROPOSED, SAME, APART, SETTLED = Doubt.State
+OPEN, PROPOSED, SAME, UNDOING, APART, SETTLED = Doubt.State
 
 AFTER_DOUBT: Final[dict[tuple[Doubt.State, Act], Doubt.State]] = {
     (OPEN, Act.SAME): SAME,
@@ -33,11 +33,18 @@ AFTER_DOUBT: Final[dict[tuple[Doubt.State, Act], Doubt.State]] = {
     (PROPOSED, Act.REJECT): OPEN,
     (PROPOSED, Act.SETTLE): SETTLED,
     (SAME, Act.UNDO): OPEN,
+    (SAME, Act.PROPOSE): UNDOING,
+    (UNDOING, Act.CONFIRM): OPEN,
+    (UNDOING, Act.REJECT): SAME,
+    (UNDOING, Act.SETTLE): SETTLED,
     (APART, Act.UNDO): OPEN,
 }
 """(state, act) → state; what is not listed is not allowed. What is settled stays so."""
 
 WAITING: Final = (OPEN, PROPOSED)
+"""Nobody has answered yet."""
+TO_CONFIRM: Final = (PROPOSED, UNDOING)
+"""Somebody has proposed what another person must confirm: to join two, or to take that back."""
 
 
 def after(state: str, act: Act) -> Doubt.State:

@@ -5,7 +5,7 @@ Two people may answer at once. Whoever comes second waits for the first one's lo
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -29,6 +29,9 @@ from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import record_act
 from kangqiao.trust.permissions import Permission
 
+_NOBODY: Final = dict.fromkeys(("decided_by", "decided_at", "decision_id", "proposed_by", "proposed_at"))
+"""An answer that does not stand any more."""
+
 
 def answer_same(*, doubt_id: UUID, reason: str, actor: Actor) -> Doubt:
     """Say that both are one person; of a link that stands, that it is right. Return the doubt as it is then.
@@ -48,17 +51,25 @@ def answer_same(*, doubt_id: UUID, reason: str, actor: Actor) -> Doubt:
 
 
 def confirm(*, doubt_id: UUID, actor: Actor) -> Doubt:
-    """Approve what somebody else proposed: it is done now. Raises `DoubtMoved`, `SecondPersonNeeded`."""
+    """Approve what somebody else proposed, a merge or its undoing: it is done now.
+
+    Raises `DoubtMoved`, `SecondPersonNeeded`.
+    """
     with _answering(doubt_id, actor) as doubt:
         after(doubt.state, Act.CONFIRM)
         if doubt.proposed_by == actor.id:
             raise SecondPersonNeeded
+        if doubt.state == Doubt.State.UNDOING:
+            return _undo(doubt, actor)
         decision = _merge(doubt, doubt.note or "", actor, proposed_by=doubt.proposed_by)
         return _move(doubt, Act.CONFIRM, actor, decided_by=actor.id, decision_id=decision.id)
 
 
 def reject(*, doubt_id: UUID, reason: str, actor: Actor) -> Doubt:
-    """Send a proposal back, or take one's own back: the doubt is open again. Raises `DoubtMoved`, `ReasonMissing`."""
+    """Send a proposal back, or take one's own back: the doubt is open, or answered, as before.
+
+    Raises `DoubtMoved`, `ReasonMissing`.
+    """
     with _answering(doubt_id, actor) as doubt:
         return _move(doubt, Act.REJECT, actor, note=_required(reason), proposed_by=None, proposed_at=None)
 
@@ -84,14 +95,22 @@ def postpone(*, doubt_id: UUID, note: str, actor: Actor) -> Doubt:
 
 
 def take_back(*, decision_id: UUID, reason: str, actor: Actor) -> Decision:
-    """Take a decision back, and let the doubts that it answered be open again. Raises what `undo_decision` raises."""
+    """Take a decision back, and let the doubts that it answered be open again; return the decision as it is then.
+
+    What two people decided is only proposed to be taken back: another person must confirm. Raises `DoubtMoved` where
+    that is proposed already, and what `undo_decision` raises.
+    """
     actor.require(Permission.IDENTITY_DECIDE)
     with transaction.atomic():
+        decision = Decision.objects.get(id=decision_id)
+        answered = Doubt.objects.filter(decision_id=decision_id).exclude(state=Doubt.State.SETTLED)
+        if decision.approved_by and not decision.undone_at and (doubt := answered.first()):
+            _propose(doubt, reason, actor)
+            return decision
         decision = undo_decision(decision_id=decision_id, reason=reason, actor=actor)
-        for doubt in Doubt.objects.filter(decision_id=decision_id, state__in=[Doubt.State.SAME, Doubt.State.APART]):
+        for doubt in answered:
             if not _raised_again(doubt):
-                nobody = dict.fromkeys(("decided_by", "decided_at", "decision_id", "proposed_by", "proposed_at"))
-                _move(doubt, Act.UNDO, actor, **nobody, note=reason.strip())
+                _move(doubt, Act.UNDO, actor, **_NOBODY, note=reason.strip())
     return decision
 
 
@@ -131,6 +150,13 @@ def _merge(doubt: Doubt, reason: str, actor: Actor, proposed_by: UUID | None = N
 
 def _propose(doubt: Doubt, reason: str, actor: Actor) -> Doubt:
     return _move(doubt, Act.PROPOSE, actor, note=_required(reason), proposed_by=actor.id, proposed_at=timezone.now())
+
+
+def _undo(doubt: Doubt, actor: Actor) -> Doubt:
+    reason, proposed_by = doubt.note or "", doubt.proposed_by
+    assert doubt.decision_id is not None
+    undo_decision(decision_id=doubt.decision_id, reason=reason, actor=actor, proposed_by=proposed_by)
+    return _move(doubt, Act.SETTLE if _raised_again(doubt) else Act.CONFIRM, actor, **_NOBODY)
 
 
 def _required(reason: str) -> str:

@@ -48,10 +48,10 @@ class KeptApart(IdentityError):
 
 
 class SecondPersonNeeded(IdentityError):
-    """Two residents with citizen numbers of their own are joined by two people only."""
+    """Two residents with citizen numbers of their own are joined, and parted again, by two people only."""
 
     def __init__(self) -> None:
-        super().__init__("双方各有公民身份号码，合并需要另一人复核。")
+        super().__init__("双方各有公民身份号码，合并和撤销合并都需要另一人复核。")
 
 
 class AlreadyUndone(IdentityError):

@@ -101,9 +101,13 @@ class OpenedDoubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedDecision:
-    """Everything the page of a decision shows: whom it moved, beside those it moved them to or from."""
+    """Everything the page of a decision shows: whom it moved, beside those it moved them to or from.
+
+    `proposal` is the doubt whose answer it is, while it waits that another person confirms that it is taken back.
+    """
 
     decision: Decision
+    proposal: Doubt | None
     compared: Comparison
     explanation: Explanation | None
     names: dict[UUID, str]
@@ -114,21 +118,15 @@ def open_doubt(*, doubt: Doubt, actor: Actor, day: dt.date) -> OpenedDoubt:
     with transaction.atomic():
         _record_look(Action.DOUBT_READ, "doubt", doubt, (doubt.first_id, doubt.second_id), actor)
         about_a_link = doubt.first_id == doubt.second_id
-        first, second = _sides_of_doubt(doubt)
-        numbers = (None if about_a_link else citizen_number(doubt.first_id), citizen_number(doubt.second_id))
-        residents = Resident.objects.in_bulk([doubt.first_id, doubt.second_id])
-        titled = (
-            Titled("存疑的登记" if about_a_link else "居民甲", None if about_a_link else residents.get(doubt.first_id)),
-            Titled("关联的居民" if about_a_link else "居民乙", residents.get(doubt.second_id)),
-        )
-        pair = {doubt.patient_id, doubt.other_patient_id}
+        decision = Decision.objects.filter(id=doubt.decision_id).first() if doubt.decision_id else None
+        merged = decision is not None and decision.kind == Decision.Kind.MERGE
         return OpenedDoubt(
             doubt=doubt,
             risk=Risk(doubt.risk),
             about_a_link=about_a_link,
-            compared=_compared(first, second, titled=titled, numbers=numbers, pair=pair, day=day),
+            compared=_compared_by_decision(decision, day) if decision and merged else _compared_by_doubt(doubt, day),
             explanation=explanation_of(doubt),
-            decision=Decision.objects.filter(id=doubt.decision_id).first() if doubt.decision_id else None,
+            decision=decision,
             names=actor_names({each for each in (doubt.proposed_by, doubt.decided_by) if each}),
         )
 
@@ -137,18 +135,13 @@ def open_decision(*, decision: Decision, actor: Actor, day: dt.date) -> OpenedDe
     """Return a decision with both sides as they are now, and write down who looked at whom."""
     with transaction.atomic():
         _record_look(Action.DECISION_READ, "decision", decision, (decision.resident_id, decision.other_id), actor)
-        first, second = _sides_of_decision(decision)
-        now_at = root_of(decision.resident_id)
-        titled = (
-            Titled("并入或移动的登记", None),
-            Titled("这位居民的其他登记", Resident.objects.filter(id=now_at).first()),
-        )
-        numbers = _numbers(decision, now_at)
-        pair = {each for each in (decision.patient_id, decision.compared_with) if each}
-        people = (decision.actor_id, decision.approved_by, decision.undone_by)
+        proposal = Doubt.objects.filter(decision_id=decision.id, state=Doubt.State.UNDOING).first()
+        people = {decision.actor_id, decision.approved_by, decision.undone_by, decision.undo_approved_by}
+        people |= {proposal.proposed_by} if proposal else set()
         return OpenedDecision(
             decision=decision,
-            compared=_compared(first, second, titled=titled, numbers=numbers, pair=pair, day=day),
+            proposal=proposal,
+            compared=_compared_by_decision(decision, day),
             explanation=explanation_of(decision),
             names=actor_names({each for each in people if each}),
         )
@@ -172,6 +165,30 @@ class Titled(NamedTuple):
 
     title: str
     resident: Resident | None
+
+
+def _compared_by_doubt(doubt: Doubt, day: dt.date) -> Comparison:
+    about_a_link = doubt.first_id == doubt.second_id
+    first, second = _sides_of_doubt(doubt)
+    numbers = (None if about_a_link else citizen_number(doubt.first_id), citizen_number(doubt.second_id))
+    residents = Resident.objects.in_bulk([doubt.first_id, doubt.second_id])
+    titled = (
+        Titled("存疑的登记" if about_a_link else "居民甲", None if about_a_link else residents.get(doubt.first_id)),
+        Titled("关联的居民" if about_a_link else "居民乙", residents.get(doubt.second_id)),
+    )
+    pair = {doubt.patient_id, doubt.other_patient_id}
+    return _compared(first, second, titled=titled, numbers=numbers, pair=pair, day=day)
+
+
+def _compared_by_decision(decision: Decision, day: dt.date) -> Comparison:
+    first, second = _sides_of_decision(decision)
+    now_at = root_of(decision.resident_id)
+    titled = (
+        Titled("并入或移动的登记", None),
+        Titled("这位居民的其他登记", Resident.objects.filter(id=now_at).first()),
+    )
+    pair = {each for each in (decision.patient_id, decision.compared_with) if each}
+    return _compared(first, second, titled=titled, numbers=_numbers(decision, now_at), pair=pair, day=day)
 
 
 def _compared(

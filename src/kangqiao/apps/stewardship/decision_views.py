@@ -24,7 +24,8 @@ from kangqiao.apps.stewardship.checking import (
     visible_decisions,
     work_since,
 )
-from kangqiao.apps.stewardship.comparing import open_decision
+from kangqiao.apps.stewardship.comparing import OpenedDecision, open_decision
+from kangqiao.apps.stewardship.desk import UNDO_PROPOSED
 from kangqiao.apps.stewardship.errors import AlreadyChecked
 from kangqiao.apps.stewardship.forms import DecisionFilter, Undoing
 from kangqiao.apps.stewardship.models import MatchCheck
@@ -150,25 +151,31 @@ def _decision_page(request: HttpRequest, decision_id: UUID, form: Undoing) -> Ht
         "title": found.get_kind_display(),
         "seen": seen,
         "form": form,
-        "by": seen.names.get(found.actor_id, "") if found.actor_id else "",
-        "approved_by": seen.names.get(found.approved_by, "") if found.approved_by else "",
-        "undone_by": seen.names.get(found.undone_by, "") if found.undone_by else "",
+        "by": _named(seen, found.actor_id),
+        "approved_by": _named(seen, found.approved_by),
+        "undone_by": _named(seen, found.undone_by),
+        "undo_approved_by": _named(seen, found.undo_approved_by),
+        "proposer": _named(seen, seen.proposal.proposed_by if seen.proposal else None),
         "to_check": standing_match and not MatchCheck.objects.filter(decision_id=found.id).exists(),
     }
     return render(request, "stewardship/decision.html", context, status=422 if form.errors else 200)
 
 
+def _named(seen: OpenedDecision, id: UUID | None) -> str:
+    return seen.names.get(id, "") if id else ""
+
+
 @require_POST
 @permission_required(Permission.IDENTITY_DECIDE)
 def undo_one(request: HttpRequest, decision_id: UUID) -> HttpResponse:
-    """Take a decision back, with the reason."""
+    """Take a decision back, with the reason, or propose that where two people decided."""
     actor, form = request_actor(request), Undoing(request.POST)
     get_object_or_404(visible_decisions(actor), id=decision_id)
     if not form.is_valid():
         return _decision_page(request, decision_id, form)
     try:
-        take_back(decision_id=decision_id, reason=form.cleaned_data["reason"], actor=actor)
-        messages.success(request, "已撤销，各登记回到没有这次认定时的状态。")
+        done = take_back(decision_id=decision_id, reason=form.cleaned_data["reason"], actor=actor)
+        messages.success(request, "已撤销，各登记回到没有这次认定时的状态。" if done.undone_at else UNDO_PROPOSED)
     except IdentityError as error:
         messages.warning(request, str(error))
     return redirect("stewardship:decision", decision_id)

@@ -12,8 +12,9 @@ from django.db import transaction
 
 from kangqiao.identity.decisions import Doubt, Risk
 from kangqiao.identity.doubt_queries import DoubtFilter, find_doubts, visible_doubts
+from kangqiao.identity.doubt_rules import TO_CONFIRM
 from kangqiao.identity.doubts import reject, take_back
-from kangqiao.identity.models import Patient
+from kangqiao.identity.models import Patient, Resident
 from kangqiao.identity.queries import Person, people
 from kangqiao.records.queries import Names, institution_names
 from kangqiao.trust.actions import Action, Purpose
@@ -37,16 +38,16 @@ APART_REASONS: Final = (
     "电话核实不是同一人",
 )
 TAKEN_BACK: Final = "经办人撤销"
+UNDO_PROPOSED: Final = "这次合并由两人认定：已提议撤销，等另一人复核。"
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A doubt of the queue with the two it is about; in a doubt about a link both are one."""
+    """A doubt of the queue with the residents it is about: two, or one where a link or its undoing is in question."""
 
     doubt: Doubt
     risk: Risk
-    first: Person | None
-    second: Person | None
+    people: tuple[Person, ...]
     places: tuple[str, ...]
 
 
@@ -63,16 +64,12 @@ def listed(doubts: Sequence[Doubt], *, actor: Actor) -> list[Queued]:
         )
         known = {person.id: person for person in people(ids)}
     where = _places(doubts)
-    return [
-        Queued(
-            doubt,
-            Risk(doubt.risk),
-            known.get(doubt.first_id),
-            known.get(doubt.second_id),
-            where[doubt.id],
-        )
-        for doubt in doubts
-    ]
+    return [Queued(doubt, Risk(doubt.risk), _standing(doubt, known), where[doubt.id]) for doubt in doubts]
+
+
+def _standing(doubt: Doubt, known: dict[UUID, Person]) -> tuple[Person, ...]:
+    both = [known[id] for id in dict.fromkeys((doubt.first_id, doubt.second_id)) if id in known]
+    return tuple(person for person in both if person.state != Resident.State.MERGED)
 
 
 def _places(doubts: Sequence[Doubt]) -> dict[UUID, tuple[str, ...]]:
@@ -93,14 +90,15 @@ def next_doubt(*, actor: Actor, wanted: DoubtFilter, but: UUID | None = None) ->
 
 
 def take_back_answer(*, doubt_id: UUID, actor: Actor) -> Doubt | None:
-    """Take the actor's own answer back, where it still stands, and return the doubt."""
+    """Take the actor's own answer or proposal back, where it still stands, and return the doubt."""
     doubt = visible_doubts(actor).filter(id=doubt_id).first()
     if doubt is None:
         return None
-    if doubt.state == Doubt.State.PROPOSED and doubt.proposed_by == actor.id:
+    if doubt.state in TO_CONFIRM and doubt.proposed_by == actor.id:
         return reject(doubt_id=doubt.id, reason=TAKEN_BACK, actor=actor)
     if doubt.decision_id and doubt.decided_by == actor.id:
         take_back(decision_id=doubt.decision_id, reason=TAKEN_BACK, actor=actor)
+        doubt.refresh_from_db()
     return doubt
 
 

@@ -20,6 +20,8 @@ from kangqiao.apps.stewardship.comparing import open_doubt
 from kangqiao.apps.stewardship.desk import (
     APART_REASONS,
     SAME_REASONS,
+    TAKEN_BACK,
+    UNDO_PROPOSED,
     listed,
     next_doubt,
     take_back_answer,
@@ -28,6 +30,7 @@ from kangqiao.apps.stewardship.desk import (
 from kangqiao.apps.stewardship.forms import Answer, QueueFilter
 from kangqiao.identity.decisions import Doubt
 from kangqiao.identity.doubt_queries import DoubtFilter, count_kinds, find_doubts, proposed_to, visible_doubts
+from kangqiao.identity.doubt_rules import TO_CONFIRM
 from kangqiao.identity.doubts import answer_apart, answer_same, confirm, postpone, reject
 from kangqiao.identity.errors import IdentityError
 from kangqiao.identity.finding import find_residents
@@ -42,6 +45,10 @@ FOUND: Final = "stewardship-found"
 ANSWERED: Final = "stewardship-answered"
 """The session keeps the ids of the doubts answered last, the newest at the end, for taking them back."""
 MOST_ANSWERED: Final = 20
+TAKEN_BACK_TO: Final = {
+    Doubt.State.SAME.value: "已收回撤销的提议，合并不变。",
+    Doubt.State.UNDOING.value: UNDO_PROPOSED,
+}
 SENT_BACK: Final = "复核退回，请补充依据"
 
 
@@ -121,7 +128,8 @@ def doubt(request: HttpRequest, doubt_id: UUID) -> HttpResponse:
         "seen": seen,
         "carried": _carried(request),
         "open": found.state == Doubt.State.OPEN,
-        "proposed": found.state == Doubt.State.PROPOSED,
+        "proposed": found.state in TO_CONFIRM,
+        "undoing": found.state == Doubt.State.UNDOING,
         "own_proposal": found.proposed_by == actor.id,
         "proposer": seen.names.get(found.proposed_by, "") if found.proposed_by else "",
         "decider": seen.names.get(found.decided_by, "") if found.decided_by else "",
@@ -157,15 +165,21 @@ ANSWERS: Final[dict[str, Answered]] = {
     "apart": lambda one, form, actor: answer_apart(doubt_id=one.id, reason=form.reason(APART_REASONS[0]), actor=actor),
     "later": lambda one, form, actor: postpone(doubt_id=one.id, note=form.reason(""), actor=actor),
     "confirm": lambda one, form, actor: confirm(doubt_id=one.id, actor=actor),
-    "reject": lambda one, form, actor: reject(doubt_id=one.id, reason=form.reason(SENT_BACK), actor=actor),
+    "reject": lambda one, form, actor: reject(doubt_id=one.id, reason=form.reason(_why_not(one, actor)), actor=actor),
 }
+
+
+def _why_not(proposed: Doubt, actor: Actor) -> str:
+    return TAKEN_BACK if proposed.proposed_by == actor.id else SENT_BACK
 
 
 def _told(done: Doubt, word: str) -> str:
     if word == "later":
         return "已放到最后。"
     if word == "reject":
-        return "已退回，疑问重新开放。"
+        return "提议已退回，合并不变。" if done.state == Doubt.State.SAME else "提议已退回，疑问重新开放。"
+    if word == "confirm" and done.state != Doubt.State.SAME:
+        return "已撤销合并。"
     if done.state == Doubt.State.PROPOSED:
         return "双方各有公民身份号码：已提议合并，等另一人复核。按 u 撤销。"
     return f"{Doubt.State(done.state).label}。按 u 撤销。"
@@ -201,7 +215,7 @@ def undo(request: HttpRequest) -> HttpResponse:
         found = None
     if found is None:
         return redirect("stewardship:queue")
-    messages.success(request, "已撤销，疑问重新开放。")
+    messages.success(request, TAKEN_BACK_TO.get(found.state, "已撤销，疑问重新开放。"))
     return redirect(_address("stewardship:doubt", request, found.id))
 
 
