@@ -109,15 +109,15 @@ def learn_on_spark(found: ComparedOnSpark, *, version: str, thresholds: Threshol
 
 def decide_on_spark(found: ComparedOnSpark, model: Model) -> LinkedOnSpark:
     """Decide as `linking.decide` does."""
-    groups = _groups(_each(found.pairs, partial(pieces.near, model=model), "left long, right long")).persist()
+    groups = _groups(_each(found.pairs, partial(pieces.near, model=model), "left long, right long"))
     links = _decided(found, groups, model).persist()
-    person = _groups(links.where(f.col("decision") == int(Decision.SAME)).select("left", "right"))
-    named = found.registrations.select("record", "speaker").join(person.toDF("speaker", "person"), "speaker", "left")
+    person = _stars(links.where(f.col("decision") == int(Decision.SAME))).toDF("speaker", "person")
+    named = found.registrations.select("record", "speaker").join(person, "speaker", "left")
     return LinkedOnSpark(named.select("record", f.coalesce("person", "speaker").alias("person")), links)
 
 
 def _decided(found: ComparedOnSpark, groups: DataFrame, model: Model) -> DataFrame:
-    """Return the links within groups, many groups at a time."""
+    """Return the links within groups, many groups at a time; those of one group lie in one partition."""
     shares = f.lit(found.pairs.sparkSession.conf.get("spark.sql.shuffle.partitions")).cast("int")
     share = f.pmod(f.hash("group"), shares).alias("share")
     entries = found.registrations.join(groups, "record").select("record", "entry", share)
@@ -137,11 +137,29 @@ def _decided(found: ComparedOnSpark, groups: DataFrame, model: Model) -> DataFra
 def _groups(pairs: DataFrame) -> DataFrame:
     """Return record and group (its smallest record) of whoever pairs hold together.
 
-    Each piece becomes as many stars as it holds groups; those of all pieces pass through one task, 16 bytes a record.
+    Round by round, all that is known of a record meets. What two records of a pair are led to gets the smaller name of
+    both, so that groups have their names when a round changes none.
     """
-    schema = "left long, right long"
-    in_pieces = pairs.mapInArrow(partial(_together, pieces.stars), schema)
-    return in_pieces.repartition(1).mapInArrow(partial(_together, pieces.stars), schema).toDF("record", "group")
+    stars, former = _stars(pairs), None
+    while True:
+        ends = stars.withColumn("end", f.explode(f.array("left", "right"))).repartition("end")
+        stars = _stars(ends).distinct().persist()
+        groups = stars.groupBy(f.col("left").alias("record")).agg(f.min("right").alias("group"))
+        names = groups.agg(f.sum(f.col("group").cast("decimal(38, 0)"))).first()
+        if names == former:
+            return groups.persist()
+        former = names
+
+
+def _stars(pairs: DataFrame) -> DataFrame:
+    """Return left and right: where pairs (left, right) of one partition lead."""
+    return pairs.select("left", "right").mapInArrow(_in_stars, "left long, right long")
+
+
+def _in_stars(batches: Batches) -> Batches:
+    whole = list(batches)
+    if whole:
+        yield from pieces.stars(pa.Table.from_batches(whole)).to_batches()
 
 
 def _at(place: str, numbers: list[int]) -> Column:
@@ -156,9 +174,3 @@ def _each(frame: DataFrame, change: Change, schema: str) -> DataFrame:
 def _changed(change: Change, batches: Batches) -> Batches:
     for batch in batches:
         yield from change(pa.Table.from_batches([batch])).to_batches()
-
-
-def _together(change: Change, batches: Batches) -> Batches:
-    whole = list(batches)
-    if whole:
-        yield from change(pa.Table.from_batches(whole)).to_batches()
