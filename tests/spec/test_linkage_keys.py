@@ -108,7 +108,7 @@ def test_a_registration_alone_has_the_keys_it_has_among_many() -> None:
 
 def test_the_key_of_a_rule_is_the_hash_of_what_it_looks_at() -> None:
     read = read_registrations(registrations({}), today=TODAY)
-    letters, birth = int(read.names.letters[read.columns.name[0]]), 19870314
+    letters, birth = int(read.names.letters[read.rows["name"][0]]), 19870314
     assert letters == hashed(sorted(map(ord, "鲁文英"), reverse=True))
     keys = {rule.word: int(rule_keys(read, place)[0]) for place, rule in enumerate(RULES)}
     assert keys["document"] == int(VALID[:17])
@@ -134,7 +134,7 @@ def test_crowds_are_what_many_share(crowded: Crowds) -> None:
 
 def test_one_registration_is_read_with_the_crowds_of_the_city(crowded: Crowds) -> None:
     read = read_registrations(registrations({}), today=TODAY, crowds=crowded)
-    assert (read.columns.holders.tolist(), read.columns.callers.tolist()) == ([6], [6])
+    assert (read.rows["holders"].tolist(), read.rows["callers"].tolist()) == ([6], [6])
 
 
 def test_crowds_read_from_their_file_are_the_same(crowded: Crowds, tmp_path: Path) -> None:

@@ -72,16 +72,20 @@ class Pairs(NamedTuple):
 
 def rule_keys(registrations: Registrations, place: int) -> np.ndarray:
     """Return the keys of the rule at a place of `RULES`: int64 per registration, NONE where it does not look."""
-    return keys_of(rows_of(registrations, np.arange(len(registrations.columns.key), dtype=np.int32)), place)
+    return keys_of(rows_of(registrations, np.arange(len(registrations.rows), dtype=np.int32)), place)
+
+
+def keys_of(rows: np.ndarray, rule: int) -> np.ndarray:
+    """Return the keys (int64) of rows of entries by the rule at a place of `RULES`."""
+    keys = np.empty(len(rows), np.int64)
+    _put_keys(keys, rows, rule)
+    return keys
 
 
 @numba.njit(cache=True, nogil=True)
-def keys_of(rows, rule):  # pragma: no cover - compiled
-    """Return the keys of rows of entries by the rule at a place of `RULES`."""
-    keys = np.empty(len(rows), np.int64)
+def _put_keys(keys, rows, rule):  # pragma: no cover - compiled
     for row in range(len(rows)):
         keys[row] = key_of(rows[row], rule)
-    return keys
 
 
 @numba.njit(cache=True, nogil=True)

@@ -29,33 +29,39 @@ ESTIMATE_ERROR: Final = 5
 """Years by which a birth date of which only the year was guessed (01-01) may be off."""
 
 
-class Columns(NamedTuple):
-    """One entry per registration, ordered by the registration's id; arrays that compiled code reads as they are."""
+REGISTRATION: Final = np.dtype(
+    [
+        *((word, np.int64) for word in ("record", "key", "number", "card", "phone", "division", "mother_key")),
+        *((word, np.int32) for word in ("institution", "registered", "name", "birth", "day", "mother")),
+        *((word, np.int16) for word in ("holders", "callers")),
+        *((word, np.int8) for word in ("check", "fit", "sex")),
+    ],
+    align=True,
+)
+"""What one registration says, side by side in memory:
 
-    record: np.ndarray  # int64, its id
-    institution: np.ndarray  # int32
-    registered: np.ndarray  # int32, days since 1970
-    key: np.ndarray  # int64: seventeen digits of a valid citizen number; below zero another valid document; or NONE
-    number: np.ndarray  # int64: seventeen digits of what was typed as a citizen number, valid or not; or NONE
-    check: np.ndarray  # int8: its check character, X as 10
-    fit: np.ndarray  # int8: FAR, NEAR or FITS
-    holders: np.ndarray  # int32: how many differently sounding names stand behind the key, as `crowds` counts
-    card: np.ndarray  # int64: hash of the health card's number, or NONE
-    name: np.ndarray  # int32: place in Names
-    sex: np.ndarray  # int8: 1 or 2; 0 unknown
-    birth: np.ndarray  # int32: yyyymmdd, or NONE
-    day: np.ndarray  # int32: birth in days since 1970; without a date that of the number or, of newborns, registration
-    phone: np.ndarray  # int64, or NONE
-    callers: np.ndarray  # int32: how many surnames stand behind the phone, as `crowds` counts
-    division: np.ndarray  # int64: twelve digits, or NONE
-    mother_key: np.ndarray  # int64, as key
-    mother: np.ndarray  # int32: the mother's name, place in Names
+record      its id
+key         seventeen digits of a valid citizen number; below zero another valid document; or NONE
+number      seventeen digits of what was typed as a citizen number, valid or not; or NONE; `check` its last character, X
+            as 10
+fit         FAR, NEAR or FITS
+holders     how many differently sounding names stand behind the key, as `crowds` counts
+card        hash of the health card's number, or NONE
+name        place in Names; `mother` that of the mother's name
+sex         1 or 2; 0 unknown
+birth       yyyymmdd, or NONE
+day         birth in days since 1970; without a date that of the number or, of newborns, registration
+phone       or NONE; `callers` how many surnames stand behind it, as `crowds` counts
+division    twelve digits, or NONE
+mother_key  as key
+registered  days since 1970
+"""
 
 
 class Registrations(NamedTuple):
-    """What was read: the registrations and the names they use."""
+    """What was read: the registrations (of REGISTRATION), ordered by record, and the names they use."""
 
-    columns: Columns
+    rows: np.ndarray
     names: Names
 
 

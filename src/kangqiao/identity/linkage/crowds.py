@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from kangqiao.identity.linkage.columns import NONE, Registrations
-from kangqiao.identity.linkage.grouping import end_of, grouped, leading_bits, values_among
+from kangqiao.identity.linkage.grouping import end_of, grouped, marks_of, place_among, values_among
 from kangqiao.identity.linkage.names import NO_NAME, Names
 from kangqiao.identity.linkage.threads import side_by_side
 
@@ -26,8 +26,6 @@ RARE: Final = 3
 COMMON: Final = 30
 EVERYWHERE: Final = 200
 """Birth dates behind a name."""
-MARKED: Final = 20
-"""Bits of a value by which it is first asked whether it may be a crowd."""
 HOUSEHOLD: Final = 3
 CROWD: Final = 6
 """Surnames behind a phone."""
@@ -47,7 +45,7 @@ LIMITS: Final = (Limit(SEVERAL, MANY), Limit(HOUSEHOLD - 1, CROWD), Limit(RARE, 
 class Crowds(NamedTuple):
     """Values in ascending order (int64), each with how many stand behind it (int32, counted up to what matters).
 
-    keys, holders   document keys as in `Columns.key`, with more than SEVERAL differently sounding names: up to MANY
+    keys, holders   document keys as in `REGISTRATION`, with more than SEVERAL differently sounding names: up to MANY
     phones, callers phones with at least HOUSEHOLD surnames: up to CROWD
     forms, bearers  hashes of names as in `Names.form`, with more than RARE birth dates: up to EVERYWHERE + 1
     """
@@ -69,10 +67,11 @@ class Sharing(NamedTuple):
 
 def shared(read: Registrations) -> Iterator[Sharing]:
     """Yield what registrations say about values that many may share, in the order of `LIMITS`."""
-    columns, names = read
-    yield Sharing(np.where(columns.name != NO_NAME, columns.key, NONE), names.sound[columns.name])
-    yield Sharing(columns.phone, names.surname[columns.name])
-    yield Sharing(names.form[columns.name], columns.birth)
+    rows, names = read
+    name = rows["name"].copy()
+    yield Sharing(np.where(name != NO_NAME, rows["key"], NONE), names.sound[name])
+    yield Sharing(rows["phone"].copy(), names.surname[name])
+    yield Sharing(names.form[name], rows["birth"].copy())
 
 
 def crowds_of(read: Registrations) -> Crowds:
@@ -118,31 +117,22 @@ def _kept(value: np.ndarray, counts: np.ndarray, limit: Limit) -> tuple[np.ndarr
     return crowds, np.minimum(counts[rows[first]], limit.most).astype(np.int32)
 
 
-def with_crowds(read: Registrations, crowds: Crowds) -> Registrations:
-    """Return the registrations with the counts of what they share with the crowds."""
-    columns, names = read
-    holders = _standing_behind(columns.key, crowds.keys, crowds.holders)
-    callers = _standing_behind(columns.phone, crowds.phones, crowds.callers)
-    bearers = _standing_behind(names.form, crowds.forms, crowds.bearers)
-    return Registrations(columns._replace(holders=holders, callers=callers), names._replace(bearers=bearers))
-
-
-def _standing_behind(value: np.ndarray, crowds: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the counts of values (int32), 1 where they are no crowd."""
-    return _found_behind(value, crowds, counts)
+def count_crowds(read: Registrations, crowds: Crowds) -> None:
+    """Write down beside registrations and names how many they share them with: the counts of crowds, else 1."""
+    rows, names = read
+    rows["holders"] = _standing_behind(rows["key"].copy(), crowds.keys, crowds.holders)
+    rows["callers"] = _standing_behind(rows["phone"].copy(), crowds.phones, crowds.callers)
+    names.bearers[:] = _standing_behind(names.form, crowds.forms, crowds.bearers)
 
 
 @numba.njit(cache=True, nogil=True)
-def _found_behind(value, crowds, counts):  # pragma: no cover - compiled
-    """Look for values among the crowds only where one marks the same bits."""
-    marks, found = np.zeros(1 << MARKED, np.bool_), np.ones(len(value), np.int32)
-    for crowd in crowds:
-        marks[leading_bits(crowd, MARKED)] = True
+def _standing_behind(value, crowds, counts):  # pragma: no cover - compiled
+    """Return the counts of values (int32), 1 where they are no crowd."""
+    marks, found = marks_of(crowds), np.ones(len(value), np.int32)
     for row in range(len(value)):
-        if marks[leading_bits(value[row], MARKED)]:
-            place = np.searchsorted(crowds, value[row])
-            if place < len(crowds) and crowds[place] == value[row]:
-                found[row] = counts[place]
+        place = place_among(value[row], crowds, marks)
+        if place >= 0:
+            found[row] = counts[place]
     return found
 
 

@@ -45,7 +45,7 @@ def read_documents(kinds: pa.Array, numbers: pa.Array, *, today: date) -> Docume
 
 
 def document_of(kind: str | None, number: str | None, *, today: date) -> tuple[int, int, int]:
-    """Return key, number and check character of one document, as in `Columns`."""
+    """Return key, number and check character of one document, as in `REGISTRATION`."""
     found = normalise_document(kind, number, today=today)
     if isinstance(found, DocumentKey) and found.type_code != DocumentType.CITIZEN_ID:
         return -text_hash(found.type_code + found.number), NONE, 0

@@ -30,7 +30,7 @@ ENTRY: Final = np.dtype(
     ],
     align=True,
 )
-"""Of `Columns` and `Names`, and besides:
+"""Of `REGISTRATION` and `Names`, and besides:
 
 own_birth, own_sex          inside a number that is the person's own, else as recorded
 fit                         FAR, too, where a number tells another sex and another birth date
@@ -71,7 +71,7 @@ def entries_of(registrations: Registrations) -> Entries:
 def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
     """Return the registrations at positions (int32) as rows of ENTRY."""
     rows = np.empty(len(chosen), ENTRY)
-    calendar = _lunar_days(registrations.columns.day)
+    calendar = _lunar_days(registrations.rows["day"])
     side_by_side(lambda span: _fill(rows[span], *registrations, chosen[span], calendar, townships()), spans(len(rows)))
     return rows
 
@@ -87,27 +87,22 @@ def _lunar_days(days: np.ndarray) -> Calendar:
 
 
 @numba.njit(cache=True, nogil=True)
-def content_and_likeness(columns, names):  # pragma: no cover - compiled
+def content_and_likeness(rows, names):  # pragma: no cover - compiled
     """Return hashes of what registrations say, NONE where equals may be two people; and of who they seem to be."""
-    content, likeness = np.zeros(len(columns.key), np.int64), np.empty(len(columns.key), np.int64)
-    for row in range(len(content)):
-        key, name = columns.key[row], columns.name[row]
-        own = key > 0 and _trust(columns, row) != FAR
-        birth = key // 1000 % 100_000_000 if own else np.int64(columns.birth[row])
+    content, likeness = np.zeros(len(rows), np.int64), np.empty(len(rows), np.int64)
+    for row in range(len(rows)):
+        one, name = rows[row], rows[row].name
+        own = one.key > 0 and trust(one.fit, one.key, one.sex, one.birth) != FAR
+        birth = one.key // 1000 % 100_000_000 if own else np.int64(one.birth)
         likeness[row] = closed(mix(mix(np.uint64(0), names.letters[name]), birth))
-        if not own or name == NO_NAME or names.newborn[name] or columns.holders[row] > SEVERAL:
+        if not own or name == NO_NAME or names.newborn[name] or one.holders > SEVERAL:
             continue
-        value = mix(mix(np.uint64(0), key), names.form[name])
-        value = mix(mix(value, np.int64(columns.birth[row])), np.int64(columns.sex[row]))
-        value = mix(mix(value, columns.phone[row]), columns.division[row])
-        value = mix(mix(value, columns.card[row]), columns.mother_key[row])
-        content[row] = closed(mix(value, names.form[columns.mother[row]]))
+        value = mix(mix(np.uint64(0), one.key), names.form[name])
+        value = mix(mix(value, np.int64(one.birth)), np.int64(one.sex))
+        value = mix(mix(value, one.phone), one.division)
+        value = mix(mix(value, one.card), one.mother_key)
+        content[row] = closed(mix(value, names.form[one.mother]))
     return content, likeness
-
-
-@numba.njit(cache=True, nogil=True)
-def _trust(columns, row):  # pragma: no cover - compiled
-    return trust(columns.fit[row], columns.key[row], columns.sex[row], columns.birth[row])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -136,25 +131,24 @@ def _once(count, contents, rows, by_likeness):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(rows, columns, names, chosen, calendar, townships):  # pragma: no cover - compiled
+def _fill(rows, registrations, names, chosen, calendar, townships):  # pragma: no cover - compiled
     for place in range(len(chosen)):
-        row, to = chosen[place], rows[place]
-        name, mother, key = columns.name[row], columns.mother[row], columns.key[row]
-        fit = _trust(columns, row)
-        own = key > 0 and fit != FAR
-        to.key, to.number, to.card, to.phone = key, columns.number[row], columns.card[row], columns.phone[row]
-        to.division, to.mother_key = columns.division[row], columns.mother_key[row]
+        one, to = registrations[chosen[place]], rows[place]
+        name, mother, fit = one.name, one.mother, trust(one.fit, one.key, one.sex, one.birth)
+        own = one.key > 0 and fit != FAR
+        to.key, to.number, to.card, to.phone = one.key, one.number, one.card, one.phone
+        to.division, to.mother_key = one.division, one.mother_key
         to.letters, to.sound, to.stem = names.letters[name], names.sound[name], names.stem[name]
         to.mother_form, to.mother_sound = names.form[mother], names.sound[mother]
         to.name, to.mother, to.surname = name, mother, names.surname[name]
-        to.birth = columns.birth[row]
-        to.own_birth = key // 1000 % 100_000_000 if own else columns.birth[row]
-        to.day, to.registered, to.institution = columns.day[row], columns.registered[row], columns.institution[row]
-        to.bearers, to.holders, to.callers = names.bearers[name], columns.holders[row], columns.callers[row]
-        to.check, to.fit, to.sex = columns.check[row], fit, columns.sex[row]
-        to.own_sex = 2 - key % 2 if own else columns.sex[row]
-        to.lunar = calendar.lunar[columns.day[row] - calendar.first]
-        to.renumbered = renumbered_one(columns.division[row], townships)
+        to.birth = one.birth
+        to.own_birth = one.key // 1000 % 100_000_000 if own else one.birth
+        to.day, to.registered, to.institution = one.day, one.registered, one.institution
+        to.bearers, to.holders, to.callers = names.bearers[name], one.holders, one.callers
+        to.check, to.fit, to.sex = one.check, fit, one.sex
+        to.own_sex = 2 - one.key % 2 if own else one.sex
+        to.lunar = calendar.lunar[one.day - calendar.first]
+        to.renumbered = renumbered_one(one.division, townships)
         to.newborn, to.length = names.newborn[name], names.length[name]
 
 

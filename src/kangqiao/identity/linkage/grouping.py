@@ -12,6 +12,8 @@ DIGIT: Final = 11
 """Bits that are sorted by at a time."""
 FEW: Final = 32
 """Keys that are sorted by hand sooner than by digits."""
+MARKED: Final = 18
+"""Bits by which it is first asked whether a key is one of a few."""
 
 
 class Groups(NamedTuple):
@@ -27,7 +29,9 @@ class Groups(NamedTuple):
 
 def grouped(key: np.ndarray) -> Groups:
     """Return the groups of the rows of some keys (int64)."""
-    return Groups(*_grouped(key))
+    keys, rows, half_keys, half_rows = (np.empty(len(key), kind) for kind in (np.uint64, np.int32) * 2)
+    count = _sort(key, keys, rows, half_keys, half_rows)
+    return Groups(keys[:count], rows[:count])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -45,36 +49,38 @@ def _scattered(key):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _grouped(key):  # pragma: no cover - compiled
-    """Sort by the highest digit, what shares it by the next one, and put by hand what then is out of place."""
-    keys, rows = _with_keys(key)
-    half_keys, half_rows = np.empty_like(keys), np.empty_like(rows)
+def _sort(key, keys, rows, half_keys, half_rows):  # pragma: no cover - compiled
+    """Sort by the highest digit, what shares it by the next one, and put by hand what then is out of place.
+
+    Returns how many rows have keys. Memory, here as wherever much is needed, is NumPy's: it asks for large pages.
+    """
+    count = _scatter(key, keys, rows)
     ends, inner = np.empty((1 << DIGIT) + 1, np.int64), np.empty((1 << DIGIT) + 1, np.int64)
-    _sort_by_digit(keys, rows, half_keys, half_rows, 64 - DIGIT, ends)
+    _sort_by_digit(keys[:count], rows[:count], half_keys, half_rows, 64 - DIGIT, ends)
     start = 0
     for digit in range(1 << DIGIT):
         one = slice(start, ends[digit])
         _sort_by_digit(half_keys[one], half_rows[one], keys[one], rows[one], 64 - 2 * DIGIT, inner)
         start = ends[digit]
-    _settle(keys, rows)
-    return keys, rows
+    _settle(keys[:count], rows)
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
-def _with_keys(key):  # pragma: no cover - compiled
-    keys, rows, count = np.empty(len(key), np.uint64), np.empty(len(key), np.int32), 0
+def _scatter(key, keys, rows):  # pragma: no cover - compiled
+    count = 0
     for row in range(len(key)):
         if key[row] != 0:
             keys[count], rows[count] = _scattered(key[row]), row
             count += 1
-    return keys[:count], rows[:count]
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
 def _sort_by_digit(keys, rows, to_keys, to_rows, shift, ends):  # pragma: no cover - compiled
     """Copy in the order of a digit, a few as they are; `ends` tells where each digit ends."""
     if len(keys) < FEW:
-        to_keys[:], to_rows[:] = keys, rows
+        to_keys[: len(keys)], to_rows[: len(keys)] = keys, rows
         ends[:] = len(keys)
         return
     ends[:] = 0
@@ -113,9 +119,21 @@ def end_of(keys, start):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def leading_bits(key, bits):  # pragma: no cover - compiled
-    """Return the first bits of a scattered key."""
-    return np.int64(_scattered(key) >> np.uint64(64 - bits))
+def marks_of(few):  # pragma: no cover - compiled
+    """Return for all beginnings of scattered keys whether one of a few keys (int64) has it."""
+    marks = np.zeros(1 << MARKED, np.bool_)
+    for key in few:
+        marks[_scattered(key) >> np.uint64(64 - MARKED)] = True
+    return marks
+
+
+@numba.njit(cache=True, nogil=True)
+def place_among(key, few, marks):  # pragma: no cover - compiled
+    """Return the place of a key among a few ascending ones, -1 where it is none: most keys tell by their marks."""
+    if not marks[_scattered(key) >> np.uint64(64 - MARKED)]:
+        return -1
+    place = np.searchsorted(few, key)
+    return place if place < len(few) and few[place] == key else -1
 
 
 @numba.njit(cache=True, nogil=True)

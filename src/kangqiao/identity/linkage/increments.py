@@ -121,15 +121,15 @@ def link_new(source: Source, *, index: Index, model: Model, today: date) -> Incr
     new, names = _named_alike(read, index.names)
     near = _whole_persons(index, _neighbours(index, new))
     rows = np.concatenate([index.rows[near], new])
-    record = np.concatenate([index.record[near], read.columns.record])
+    record = np.concatenate([index.record[near], read.rows["record"]])
     found = _compared(rows, names, record)
     weights = weighed(found.patterns, model.weights, model.priors)
     first = _first_of_each(index.person[near])
     clusters = clustered(rows, found.pairs, found.patterns, weights, model.thresholds, known=first)
-    persons = _named_persons(clusters.person, index.person[near], read.columns.record)
+    persons = _named_persons(clusters.person, index.person[near], read.rows["record"])
     touched = np.where(found.pairs.right >= len(near), clusters.decision, Decision.DIFFERENT)
     links = explained_links(record, found.pairs, found.patterns, weights, touched)
-    of_new = pa.table({"record": read.columns.record, "person": persons[len(near) :]})
+    of_new = pa.table({"record": read.rows["record"], "person": persons[len(near) :]})
     return Increment(of_new, _merged(index.person[near], persons), links, model.version)
 
 
@@ -141,7 +141,7 @@ def _compared(rows: np.ndarray, names: Names, record: np.ndarray) -> Compared:
 
 def _named_alike(read: Registrations, known: Names) -> tuple[np.ndarray, Names]:
     """Return the rows of new registrations, and the known names with the new ones behind them."""
-    rows = rows_of(read, np.arange(len(read.columns.record), dtype=np.int32))
+    rows = rows_of(read, np.arange(len(read.rows["record"]), dtype=np.int32))
     place = np.minimum(np.searchsorted(known.form, read.names.form), len(known.form) - 1)
     unknown = known.form[place] != read.names.form
     place[unknown] = len(known.form) + np.arange(unknown.sum())

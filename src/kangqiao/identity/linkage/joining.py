@@ -16,7 +16,7 @@ from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.clusters import STRONGEST, edges_of, head_of
 from kangqiao.identity.linkage.columns import FAR
 from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
-from kangqiao.identity.linkage.scoring import are_two_people, pattern, patterns_of
+from kangqiao.identity.linkage.scoring import are_two_people, pattern, put_patterns
 
 
 class Persons(NamedTuple):
@@ -56,7 +56,9 @@ def joined(
 
 def patterns_between(rows: np.ndarray, codes: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the pattern of each pair of rows (int64), for a few pairs: without starting threads."""
-    return patterns_of(rows, codes, left, right)
+    patterns = np.empty(len(left), np.int64)
+    put_patterns(patterns, rows, codes, left, right)
+    return patterns
 
 
 def unlike_their_own(

@@ -48,7 +48,7 @@ class Linkage:
 def compare(source: Source, *, today: date) -> Compared:
     """Read registrations and compare every candidate pair."""
     registrations = read_registrations(source, today=today)
-    record, entries = registrations.columns.record, entries_of(registrations)
+    record, entries = registrations.rows["record"].copy(), entries_of(registrations)
     del registrations
     pairs = candidate_pairs(entries.rows)
     speaker = _smallest(entries.entry, record, len(entries.rows))

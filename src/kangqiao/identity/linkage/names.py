@@ -49,15 +49,20 @@ class Names(NamedTuple):
     bearers: np.ndarray  # int32: how many birth dates the name is found with
 
 
-def read_names(name: pa.ChunkedArray, mother: pa.ChunkedArray) -> tuple[Names, np.ndarray, np.ndarray]:
-    """Return the names, and for each registration the place of its own and of its mother's name (int32)."""
-    written = pa.chunked_array([*name.chunks, *mother.chunks], type=name.type).unify_dictionaries()
+def read_names(
+    name: list[pa.DictionaryArray], mother: list[pa.DictionaryArray]
+) -> tuple[Names, np.ndarray, np.ndarray]:
+    """Return the names, and for each registration the place of its own and of its mother's name (int32).
+
+    Names come as dictionaries of texts, piece by piece.
+    """
+    written = pa.chunked_array([*name, *mother]).unify_dictionaries()
     texts = written.chunk(0).dictionary if written.num_chunks else pa.array([], pa.string())
     codes, stems, newborn = _spelled(pa.concat_arrays([pa.array([""]), texts]))
     _, first, position = np.unique(hashed_rows(codes), return_index=True, return_inverse=True)
     place = np.concatenate([_indices(chunk) for chunk in written.chunks]) if len(written) else np.empty(0, np.int32)
-    found = position.astype(np.int32)[place]
-    return names_of(codes[first], stems[first], newborn[first]), found[: len(name)], found[len(name) :]
+    own, mothers = np.split(position.astype(np.int32)[place], 2)
+    return names_of(codes[first], stems[first], newborn[first]), own, mothers
 
 
 def _indices(chunk: pa.DictionaryArray) -> np.ndarray:

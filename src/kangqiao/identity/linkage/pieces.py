@@ -57,16 +57,16 @@ def travelling(registrations: pa.Table, *, today: date, crowds: Crowds) -> pa.Ta
     """
     read = read_registrations(registrations, today=today, crowds=crowds)
     content, likeness = content_and_likeness(*read)
-    record = read.columns.record
+    record = read.rows["record"].copy()
     entry = _packed(_travelling(read, scattered(likeness)))
     return pa.table({"record": record, "content": np.where(content != NONE, content, -1 - record), "entry": entry})
 
 
 def _travelling(read: Registrations, rank: np.ndarray) -> np.ndarray:
-    columns, names = read
+    rows, names = read
     found = np.empty(len(rank), TRAVELLING)
     found["row"] = rows_of(read, np.arange(len(rank), dtype=np.int32))
-    found["rank"], found["form"], found["codes"] = rank, names.form[columns.name], names.codes[columns.name]
+    found["rank"], found["form"], found["codes"] = rank, names.form[rows["name"]], names.codes[rows["name"]]
     return found
 
 

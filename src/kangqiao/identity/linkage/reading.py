@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numba
 import numpy as np
@@ -20,20 +20,19 @@ from kangqiao.identity.linkage.columns import (
     GUESSED_DAY,
     NEAR,
     NONE,
+    REGISTRATION,
     SAME_DAY_ERROR,
     UNDATED,
-    Columns,
     Registrations,
 )
-from kangqiao.identity.linkage.crowds import Crowds, crowds_of, with_crowds
+from kangqiao.identity.linkage.crowds import Crowds, count_crowds, crowds_of
 from kangqiao.identity.linkage.days import dates_of, day_of
 from kangqiao.identity.linkage.documents import read_documents
 from kangqiao.identity.linkage.hashing import text_hashes, utf8
-from kangqiao.identity.linkage.names import Names, read_names
+from kangqiao.identity.linkage.names import read_names
 from kangqiao.identity.linkage.threads import side_by_side
 
 Source: TypeAlias = pa.Table | Path
-Numbers: TypeAlias = dict[str, np.ndarray]
 
 READ: Final = (
     "record",
@@ -67,14 +66,20 @@ def read_registrations(source: Source, *, today: date, crowds: Crowds | None = N
     a column is missing. Nothing of the result depends on the order of the rows.
     """
     pieces = side_by_side(partial(_numbers, today=today), _pieces(source))
-    names, name, mother = read_names(*(pa.chunked_array([piece.pop(word) for piece in pieces]) for word in _NAMES))
-    read: dict[str, list[np.ndarray]] = {word: [piece.pop(word) for piece in pieces] for word in [*pieces[0]]}
-    read |= {"name": [name], "mother": [mother]}
-    order = np.argsort(np.concatenate(read["record"]), kind="stable")
-    words = [*read]
-    ordered = side_by_side(lambda word: np.concatenate(read.pop(word)).take(order), words)
-    registrations = Registrations(_dated(dict(zip(words, ordered, strict=True)), names), names)
-    return with_crowds(registrations, crowds or crowds_of(registrations))
+    names, name, mother = read_names([piece.name for piece in pieces], [piece.mother for piece in pieces])
+    record = [piece.record for piece in pieces]
+    places, rows = np.empty(len(name), np.int32), np.empty(len(name), REGISTRATION)
+    places[np.argsort(np.concatenate(record), kind="stable")] = np.arange(len(name))
+    start = np.cumsum([0, *map(len, record)])
+
+    def put(piece: int) -> None:
+        span = slice(start[piece], start[piece + 1])
+        read = pieces[piece]._replace(name=name[span], mother=mother[span])
+        _put(rows, places[span], read, names.newborn)
+
+    side_by_side(put, range(len(pieces)))
+    count_crowds(registrations := Registrations(rows, names), crowds or crowds_of(registrations))
+    return registrations
 
 
 def _pieces(source: Source) -> list[Piece]:
@@ -94,35 +99,55 @@ def _pieces_of_file(file: Path) -> Iterator[Piece]:
 
 
 def _row_groups(file: Path, metadata: pq.FileMetaData, places: list[int]) -> pa.Table:
-    with pq.ParquetFile(file, metadata=metadata, read_dictionary=_NAMES) as opened:
+    with pq.ParquetFile(file, metadata=metadata, read_dictionary=list(_NAMES)) as opened:
         return opened.read_row_groups(places, columns=list(READ), use_threads=False)
 
 
-def _numbers(piece: Piece, *, today: date) -> Numbers:
-    """Return one array per column that can be told from a registration alone, names as dictionaries of texts."""
+class _Numbers(NamedTuple):
+    """What is told by a registration alone, as in `REGISTRATION`; names are dictionaries of texts at first."""
+
+    record: np.ndarray
+    institution: np.ndarray
+    registered: np.ndarray
+    key: np.ndarray
+    number: np.ndarray
+    check: np.ndarray
+    card: np.ndarray
+    name: pa.DictionaryArray | np.ndarray
+    sex: np.ndarray
+    birth: np.ndarray
+    day: np.ndarray
+    phone: np.ndarray
+    division: np.ndarray
+    mother_key: np.ndarray
+    mother: pa.DictionaryArray | np.ndarray
+
+
+def _numbers(piece: Piece, *, today: date) -> _Numbers:
     read = {word: column.combine_chunks() for word, column in zip(READ, piece().select(READ).columns, strict=True)}
     shown = read_documents(read["document_type"], read["document_number"], today=today)
     mothers = read_documents(_citizens(len(shown.key)), read["mother_document"], today=today)
     born = read["birth_date"].cast(pa.date32())
-    return {
-        "record": _integers(read["record"], pa.int64()),
-        "institution": _integers(read["institution"], pa.int32()),
-        "registered": _integers(read["registered_at"].cast(pa.date32()), pa.int32()),
-        "key": shown.key,
-        "number": shown.number,
-        "check": shown.check,
-        "card": text_hashes(read["health_card"]),
-        "sex": (_whole_numbers(*utf8(read["sex"]), 1) % 3).astype(np.int8),
-        "birth": np.where(born.is_valid(), dates_of(_integers(born, pa.int32())), NONE),
-        "day": _integers(born, pa.int32()),
-        "phone": _last_digits(*utf8(read["phone"])),
-        "division": _whole_numbers(*utf8(read["division"]), LONGEST_DIVISION),
-        "mother_key": mothers.key,
-        **{word: read[word].cast(_DICTIONARY) for word in _NAMES},
-    }
+    return _Numbers(
+        record=_integers(read["record"], pa.int64()),
+        institution=_integers(read["institution"], pa.int32()),
+        registered=_integers(read["registered_at"].cast(pa.date32()), pa.int32()),
+        key=shown.key,
+        number=shown.number,
+        check=shown.check,
+        card=text_hashes(read["health_card"]),
+        name=read["name"].cast(_DICTIONARY),
+        sex=_whole_numbers(*utf8(read["sex"]), 1) % 3,
+        birth=np.where(born.is_valid(), dates_of(_integers(born, pa.int32())), NONE),
+        day=_integers(born, pa.int32()),
+        phone=_last_digits(*utf8(read["phone"])),
+        division=_whole_numbers(*utf8(read["division"]), LONGEST_DIVISION),
+        mother_key=mothers.key,
+        mother=read["mother_name"].cast(_DICTIONARY),
+    )
 
 
-_NAMES: Final = ["name", "mother_name"]
+_NAMES: Final = ("name", "mother_name")
 _DICTIONARY: Final = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -172,23 +197,20 @@ def _number(data, start, end):  # pragma: no cover - compiled
     return number
 
 
-def _dated(read: Numbers, names: Names) -> Columns:
-    """Add what names and numbers tell together: the day of birth and how the number agrees with it."""
-    newborn = names.newborn[read["name"]] != 0
-    day, fit = _days_and_fits(read["key"], read["birth"], read["day"], read["registered"], newborn)
-    unknown = np.zeros(0, dtype=np.int32)
-    return Columns(**(read | {"day": day}), fit=fit, holders=unknown, callers=unknown)
-
-
 @numba.njit(cache=True, nogil=True)
-def _days_and_fits(key, birth, day, registered, newborn):  # pragma: no cover - compiled
-    days, fits = np.empty(len(key), np.int32), np.empty(len(key), np.int8)
-    for row in range(len(key)):
-        inside = key[row] // 1000 % 100_000_000 if key[row] > 0 else NONE
-        told = day_of(inside) if key[row] > 0 else UNDATED
-        days[row] = day[row] if birth[row] != NONE else registered[row] if newborn[row] else told
-        fits[row] = NEAR if key[row] <= 0 else how_number_fits(inside, told, birth[row], days[row])
-    return days, fits
+def _put(rows, places, read, newborn):  # pragma: no cover - compiled
+    """Put what was read where it belongs, and besides what names and numbers tell together."""
+    for place in range(len(places)):
+        to, key, birth = rows[places[place]], read.key[place], read.birth[place]
+        to.record, to.key, to.number, to.check = read.record[place], key, read.number[place], read.check[place]
+        to.institution, to.registered = read.institution[place], read.registered[place]
+        to.card, to.phone, to.division = read.card[place], read.phone[place], read.division[place]
+        to.name, to.mother, to.mother_key = read.name[place], read.mother[place], read.mother_key[place]
+        to.sex, to.birth = read.sex[place], birth
+        inside = key // 1000 % 100_000_000 if key > 0 else NONE
+        told = day_of(inside) if key > 0 else UNDATED
+        to.day = read.day[place] if birth != NONE else read.registered[place] if newborn[read.name[place]] else told
+        to.fit = NEAR if key <= 0 else how_number_fits(inside, told, birth, to.day)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -41,8 +41,9 @@ SAME_CONFINEMENT: Final = 3
 def compared(entries: Entries, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the pattern of each pair of entries (int64): the level of every field, as `comparison` packs them."""
     rows, codes = entries.rows, entries.names.codes
-    found = side_by_side(lambda span: patterns_of(rows, codes, left[span], right[span]), spans(len(left)))
-    return np.concatenate([np.empty(0, np.int64), *found])
+    patterns = np.empty(len(left), np.int64)
+    side_by_side(lambda part: put_patterns(patterns[part], rows, codes, left[part], right[part]), spans(len(left)))
+    return patterns
 
 
 def weighed(patterns: np.ndarray, weights: np.ndarray, priors: np.ndarray) -> np.ndarray:
@@ -50,12 +51,13 @@ def weighed(patterns: np.ndarray, weights: np.ndarray, priors: np.ndarray) -> np
 
     `weights` is (rivals, fields, levels), `priors` (rivals,).
     """
-    return _weighed(patterns, weights, priors)
+    totals = np.empty(len(patterns))
+    side_by_side(lambda part: _weigh(totals[part], patterns[part], weights, priors), spans(len(patterns)))
+    return totals
 
 
 @numba.njit(cache=True, nogil=True)
-def _weighed(patterns, weights, priors):  # pragma: no cover - compiled
-    totals = np.empty(len(patterns), np.float64)
+def _weigh(totals, patterns, weights, priors):  # pragma: no cover - compiled
     for place in range(len(patterns)):
         least = np.inf
         for rival in range(len(priors)):
@@ -65,16 +67,13 @@ def _weighed(patterns, weights, priors):  # pragma: no cover - compiled
                 rest >>= BITS
             least = min(least, total)
         totals[place] = least
-    return totals
 
 
 @numba.njit(cache=True, nogil=True)
-def patterns_of(rows, codes, left, right):  # pragma: no cover - compiled
-    """Return the pattern of each pair of rows (int64)."""
-    patterns = np.empty(len(left), np.int64)
+def put_patterns(patterns, rows, codes, left, right):  # pragma: no cover - compiled
+    """Write down the pattern of each pair of rows."""
     for place in range(len(left)):
         patterns[place] = pattern(rows[left[place]], rows[right[place]], codes)
-    return patterns
 
 
 @numba.njit(cache=True, nogil=True)

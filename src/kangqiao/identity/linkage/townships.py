@@ -7,14 +7,19 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from kangqiao.identity.linkage.grouping import marks_of, place_among
 from kangqiao.registry.divisions import listed_divisions
 
 
 class Townships(NamedTuple):
-    """Nine digits of townships whose codes differ: those of civil affairs in order, and the statistical (int64)."""
+    """Nine digits of townships whose codes differ: those of civil affairs in order, and the statistical (int64).
+
+    `marks` as `grouping.marks_of` returns them.
+    """
 
     theirs: np.ndarray
     ours: np.ndarray
+    marks: np.ndarray
 
 
 def renumbered(division: np.ndarray) -> np.ndarray:
@@ -34,10 +39,8 @@ def _renumbered(division, townships):  # pragma: no cover - compiled
 @numba.njit(cache=True, nogil=True)
 def renumbered_one(division, townships):  # pragma: no cover - compiled
     """Return what `renumbered` returns of a single division."""
-    place = np.searchsorted(townships.theirs, division // 1000)
-    if place < len(townships.theirs) and townships.theirs[place] == division // 1000:
-        return townships.ours[place] * 1000 + division % 1000
-    return division
+    place = place_among(division // 1000, townships.theirs, townships.marks)
+    return division if place < 0 else townships.ours[place] * 1000 + division % 1000
 
 
 @cache
@@ -45,4 +48,5 @@ def townships() -> Townships:
     """Return the townships whose codes differ."""
     listed = [row for row in listed_divisions() if row["level"] == "township" and row["mca_code"]]
     pairs = sorted({(int(row["mca_code"]) // 1000, int(row["stats_code"]) // 1000) for row in listed})
-    return Townships(*np.array([pair for pair in pairs if pair[0] != pair[1]], dtype=np.int64).T.copy())
+    theirs, ours = np.array([pair for pair in pairs if pair[0] != pair[1]], dtype=np.int64).T.copy()
+    return Townships(theirs, ours, marks_of(theirs))
