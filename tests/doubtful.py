@@ -65,5 +65,5 @@ def doubt(one: UUID, other: UUID, *, kind: Doubt.Kind = Doubt.Kind.SIMILAR, weig
         pattern=SIMILAR,
         weight=weight,
         counties=counties_of(one, other),
-        model="simulated-city-1",
+        model="simulated-city-2",
     )

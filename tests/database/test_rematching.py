@@ -184,4 +184,4 @@ def test_a_model_that_was_read_from_a_file_decides_from_then_on() -> None:
     content = content_of(model_in_use(psycopg_connection()).model) | {"version": "外来"}
     import_model(content=content, actor=SYSTEM)
     assert model_in_use(psycopg_connection()).model.version == "外来"
-    assert np.allclose(model_in_use(psycopg_connection()).model.weights, model_of_version("simulated-city-1").weights)
+    assert np.allclose(model_in_use(psycopg_connection()).model.weights, model_of_version("simulated-city-2").weights)

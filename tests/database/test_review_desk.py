@@ -113,7 +113,7 @@ def test_a_request_that_breaks_a_rule_is_refused(breaking: dict, constraint: str
 
 def matched() -> Decision:
     one, other = told(1, "m", "罗正明"), told(2, "n", "罗正明")
-    why = Evidence(other, one, "phone-name", SIMILAR, 9.0, 0.998, "simulated-city-1")
+    why = Evidence(other, one, "phone-name", SIMILAR, 9.0, 0.998, "simulated-city-2")
     decision = Absorption(uuid7(), one, other, Decision.Kind.MATCH, "电话、姓名相同", evidence=why)
     absorb(connection.connection, [decision])
     return Decision.objects.get(id=decision.decision_id)

@@ -3,22 +3,17 @@
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection, transaction
 from psycopg import Connection
 
-from kangqiao.identity import linkage
 from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds, crowds_as_bytes, crowds_from
-from kangqiao.identity.linkage.model import Model, content_of, load_model, model_from
+from kangqiao.identity.linkage.model import SIMULATED_CITY, Model, content_of, load_model, model_from
 from kangqiao.identity.models import LinkageModel
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import record_act
-
-SIMULATED_CITY: Final = "simulated-city.json"
-"""Learnt on registrations of `simulation.identities`, which no real city resembles in every respect."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +35,7 @@ def model_in_use(on: Connection) -> InUse:
 
 def model_known_as(on: Connection, newest: str | None) -> InUse:
     """The same where it is known what the newest version is (`NEWEST_MODEL`)."""
-    version = newest or SIMULATED_CITY
+    version = newest or SIMULATED_CITY.name
     if version not in _known:
         found = _kept(on, version) if newest else InUse(default_model(), NO_CROWDS)
         _known.clear()
@@ -51,7 +46,7 @@ def model_known_as(on: Connection, newest: str | None) -> InUse:
 @cache
 def default_model() -> Model:
     """Return the model that comes with the program."""
-    return load_model(Path(linkage.__file__).parent / "data" / SIMULATED_CITY)
+    return load_model(SIMULATED_CITY)
 
 
 def model_of_version(version: str) -> Model:

@@ -39,20 +39,16 @@ class Rule:
 RULES: Final = (
     Rule("document", "证件相同", 400),
     Rule("name-birth", "姓名、出生日期相同", 120),
-    Rule("name-number-birth", "姓名与证件号中的出生日期相同", 120),
     Rule("health-card", "健康卡号相同", 60),
     Rule("mother-birth", "母亲证件、出生日期相同", 40),
     Rule("mother-name-birth", "母亲姓名、出生日期相同", 40),
     Rule("phone-name", "电话、姓名相同", 60),
     Rule("phone-birth", "电话、出生日期相同", 40),
     Rule("phone-surname", "电话、姓、出生年份相同", 40),
-    Rule("number-but-region", "证件号只有地区码不同，同姓", 60),
     Rule("number-but-birth", "证件号只有出生日期不同，姓名同音", 60),
     Rule("number-but-order", "证件号只有末四位不同，同姓", 60),
-    Rule("sound-day", "姓名同音，出生月日、乡镇相同", 60),
     Rule("surname-birth", "同姓，出生日期、乡镇相同", 60),
     Rule("name-village", "姓名、村（社区）相同", 60),
-    Rule("name-year-township", "姓名、出生年份、乡镇相同", 60),
 )
 """In the order in which they are asked: a pair is proposed by the first rule that comes across it."""
 MOST: Final = sum(rule.most for rule in RULES)
@@ -89,7 +85,7 @@ def _put_keys(keys, rows, rule):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def key_of(entry, rule):  # noqa: PLR0912 # pragma: no cover - compiled
+def key_of(entry, rule):  # pragma: no cover - compiled
     """Return the key of a row of entries by the rule at a place of `RULES`, NONE where it does not look."""
     birth, surname = np.int64(entry.birth), np.int64(entry.surname)
     if rule == 0:
@@ -97,32 +93,24 @@ def key_of(entry, rule):  # noqa: PLR0912 # pragma: no cover - compiled
     if rule == 1:
         return _together(entry.letters, birth)
     if rule == 2:
-        return _together(entry.letters, np.int64(entry.own_birth))
-    if rule == 3:
         return entry.card
-    if rule == 4:
+    if rule == 3:
         return _together(_mothers_key(entry), birth)
-    if rule == 5:
+    if rule == 4:
         return _together(entry.stem if entry.stem != 0 else entry.mother_form, birth)
-    if rule == 6:
+    if rule == 5:
         return _together(entry.phone, entry.letters)
-    if rule == 7:
+    if rule == 6:
         return _together(entry.phone, birth)
-    if rule == 8:
+    if rule == 7:
         return _together(entry.phone, surname, birth // 10000)
-    if rule == 9:
-        return _together(entry.number % 10**11, surname)
-    if rule == 10:
+    if rule == 8:
         return _together(entry.number // 10**11 * 1000 + entry.number % 1000, entry.sound)
-    if rule == 11:
+    if rule == 9:
         return _together(entry.number // 1000, surname) if is_named(entry) else NONE
-    if rule == 12:
-        return _together(entry.sound, birth % 10000, entry.division // 1000)
-    if rule == 13:
+    if rule == 10:
         return _together(surname, birth, entry.division // 1000) if is_named(entry) else NONE
-    if rule == 14:
-        return _together(entry.letters, entry.division)
-    return _together(entry.letters, birth // 10000, entry.division // 1000)
+    return _together(entry.letters, entry.division)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,8 +12,10 @@ from kangqiao.identity.linkage.blocking import RULES
 from kangqiao.identity.linkage.comparison import FIELDS, LEVELS, OBSTACLE, levels_of
 from kangqiao.identity.linkage.training import CLASSES, Estimates
 
-FORMAT: Final = 2
-"""Of the file; raised when fields or levels change their meaning."""
+FORMAT: Final = 3
+"""Of the file; raised when rules, fields or levels change their meaning: everybody is compared anew then."""
+SIMULATED_CITY: Final = Path(__file__).parent / "data" / "simulated-city.json"
+"""A model learnt on registrations of `simulation.identities`, which no real city resembles in every respect."""
 
 FORBIDDEN: Final = -99.0
 """The weight of an obstacle, in bits: more than everything else together can outweigh."""
