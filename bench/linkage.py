@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -32,6 +33,10 @@ from rich.table import Table
 from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.simulation.identities.generating import generate_identities
 from kangqiao.simulation.identities.scoring import score, scores_by_kind
+
+if TYPE_CHECKING:
+    from splink import Linker
+    from splink.internals.splink_dataframe import SplinkDataFrame
 
 TODAY = date(2026, 10, 31)
 SHAPES = {"A": (1_000_000, 1.25), "C": (226_000, 4.4), "X": (2_260_000, 10 / 2.26)}
@@ -121,14 +126,13 @@ def _doubts(persons: pa.Table, links: pa.Table) -> int:
     return len(np.unique(np.sort(np.stack(ends), axis=0), axis=1).T)
 
 
-def _splink(folder: Path) -> Iterator[tuple[str, pa.Table, int | None]]:
-    """Yield the groups of a good model by hand for this data, at several thresholds."""
+def splink_model(folder: Path, session: duckdb.DuckDBPyConnection) -> tuple["Linker", "SplinkDataFrame"]:
+    """Return a good model by hand for this data, trained on it, and the registrations (table `registration`)."""
     import splink.comparison_level_library as level
     import splink.comparison_library as compare
     from splink import Linker, SettingsCreator, block_on
     from splink.internals.duckdb.database_api import DuckDBAPI
 
-    session = duckdb.connect(config={"threads": 2})
     keyed = with_document_key(
         f"read_parquet('{folder / 'records.parquet'}')",
         type_column="document_type",
@@ -172,13 +176,21 @@ def _splink(folder: Path) -> Iterator[tuple[str, pa.Table, int | None]]:
         blocking_rules_to_generate_predictions=blocks,
         retain_matching_columns=False,
     )
-    linker = Linker(DuckDBAPI(session).register("registration"), settings, log_level=40)
+    registrations = DuckDBAPI(session).register("registration")
+    linker = Linker(registrations, settings, log_level=40)
     linker.training.estimate_probability_two_random_records_match(
         [block_on("key"), block_on("name", "birth")], recall=0.9
     )
     linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
     for rule in (block_on("key"), block_on("name", "birth"), block_on("phone", "birth")):
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    return linker, registrations
+
+
+def _splink(folder: Path) -> Iterator[tuple[str, pa.Table, int | None]]:
+    """Yield Splink's groups at several thresholds."""
+    session = duckdb.connect(config={"threads": 2})
+    linker, _ = splink_model(folder, session)
     predicted = linker.inference.predict(threshold_match_probability=min(SPLINK_THRESHOLDS))
     for threshold in SPLINK_THRESHOLDS:
         groups = linker.clustering.cluster_pairwise_predictions_at_threshold(

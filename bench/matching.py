@@ -3,8 +3,8 @@
     .venv/bin/python bench/matching.py [people] [registrations per person] [seed]     (default 226_000 4.4 2)
 
 Registrations with planted mess come from `kangqiao.simulation.identities`; the last part of them arrives later. Starts
-a PostgreSQL of its own in a temporary folder. The reference is a bare look-up by primary key on the same connection
-in the same run.
+a PostgreSQL of its own in a temporary folder. The references are a look-up by primary key and a row committed alone, on
+the same connection in the same run; Splink answers the same question beside it.
 """
 
 import json
@@ -56,11 +56,13 @@ from kangqiao.simulation.identities.generating import generate_identities  # noq
 from kangqiao.trust.actors import system_actor  # noqa: E402
 from kangqiao.trust.services import issue_token  # noqa: E402
 from kangqiao.wiring.settings import database as database_settings  # noqa: E402
+from linkage import splink_model  # the model of the benchmark of linkage  # noqa: E402
 
 TODAY = date(2026, 10, 31)
 DEFAULTS = (226_000, 4.4, 2)
-LATER, ALONE, WARM, CLIENTS = 10_000, 3_000, 200, 4
+LATER, ALONE, WARM, CLIENTS, BY_SPLINK = 10_000, 3_000, 200, 4, 10
 BY_KEY = "SELECT institution_id, local_number, name FROM identity_patient WHERE id = %s"
+BARE_ROW = "INSERT INTO bench_row VALUES (%s)"
 PIECE = 200_000
 SYSTEM = system_actor("bench")
 console = Console(width=130)
@@ -100,6 +102,7 @@ def measure(url: str, folder: Path) -> None:
     arriving = registrations(records, records + ALONE)
     one_by_one(table, url, arriving)
     through_http(table, url, arriving)
+    with_splink(table, folder, records)
     console.print(table)
 
 
@@ -109,7 +112,9 @@ def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
     with psycopg.connect(url, autocommit=True, options=SESSION) as raw:
         in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
+        raw.execute("CREATE TABLE bench_row (id uuid)")
         each(table, "a patient by its key (reference)", raw, ids, lambda id: raw.execute(BY_KEY, (id,)).fetchall())
+        each(table, "a bare row, committed (reference)", raw, ids, lambda id: raw.execute(BARE_ROW, (id,)))
         each(table, "who it may be", raw, described, lambda one: likeliest(raw, one, in_use, today=today))
         each(table, "who it may be, audited", raw, described, lambda one: match(demographics=one, actor=SYSTEM, on=raw))
         each(
@@ -152,6 +157,25 @@ def through_http(table: Table, url: str, arriving: list[Registration]) -> None:
     finally:
         server.terminate()
         server.wait(20)
+
+
+def with_splink(table: Table, folder: Path, first: int) -> None:
+    """The same question asked of Splink, whose answer to one registration is a query over all: a few will do."""
+    session = duckdb.connect(config={"threads": 2})
+    linker, registrations = splink_model(folder, session)
+    for word in ("name", "phone"):
+        linker.table_management.compute_tf_table(word)
+    spent = []
+    for number in range(first, first + BY_SPLINK):
+        session.execute(f"CREATE OR REPLACE TABLE arriving AS FROM registration WHERE unique_id = {number}")
+        one = registrations.db_api.register("arriving")
+        started = time.perf_counter()
+        linker.inference.predict_between(registrations, one, threshold_match_probability=0.01).as_record_list()
+        spent.append(time.perf_counter() - started)
+    half = f"{1000 * float(np.median(spent)):,.0f}"
+    table.add_row(
+        "who it may be, by Splink", f"{len(spent)}", f"{sum(spent):.2f}", f"{len(spent) / sum(spent):.1f}", half
+    )
 
 
 def json_of(one: Registration) -> dict[str, str]:
