@@ -8,6 +8,7 @@ from django.db import IntegrityError, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
+from doubtful import told
 from kangqiao.infra.files import FileStore
 from kangqiao.intake.models import Batch, Door
 from kangqiao.intake.services import process_batch, submit_parcel
@@ -200,6 +201,16 @@ def test_new_failures_do_not_keep_an_issue_whose_rows_have_all_settled(send, mea
     issue.refresh_from_db()
     assert (issue.state, issue.failed_now) == (IssueState.SOLVED, 1)
     assert "列出的 2 行已全部改好" in IssueStep.objects.filter(issue=issue).order_by("id").last().note
+
+
+def test_where_single_messages_alone_come_it_is_measured_at_once_and_every_night(measure, hospital):
+    assert not jobs.is_due(timezone.now())
+    told(1, "a", "王秀英")
+    assert jobs.is_due(timezone.now())
+    measure()
+    measured = timezone.now()
+    assert not jobs.is_due(measured + dt.timedelta(hours=20))
+    assert jobs.is_due(measured + dt.timedelta(hours=25))
 
 
 def test_what_a_batch_under_way_may_still_store_is_not_settled(send, measure):

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from kangqiao.identity.models import Patient
 from kangqiao.infra import configuration
 from kangqiao.infra.files import FileStore
 from kangqiao.intake.queries import last_stored, unfinished_batches
@@ -46,14 +47,14 @@ def is_due(now: dt.datetime) -> bool:
     """Return whether there is something to measure and the machine has had a rest since the last time."""
     last = Measurement.objects.order_by("-started_at").first()
     stored = last_stored()
-    if stored is None or unfinished_batches().exists():
+    if unfinished_batches().exists():
         return False
     if last is None:
-        return True
+        return stored is not None or Patient.objects.exists()
     took = last.finished_at - last.started_at
     if now <= last.finished_at + max(QUIET, REST * took):
         return False
-    return stored > last.started_at or _answered_since(last, now) or now > _next_night(last)
+    return bool(stored and stored > last.started_at) or _answered_since(last, now) or now > _next_night(last)
 
 
 def _answered_since(last: Measurement, now: dt.datetime) -> bool:
