@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from kangqiao.identity.decisions import Doubt, Risk
-from kangqiao.identity.doubt_queries import DoubtFilter, find_doubts, visible_doubts
+from kangqiao.identity.doubt_queries import DoubtFilter, doubts_in_order, find_doubts, visible_doubts
 from kangqiao.identity.doubt_rules import TO_CONFIRM
 from kangqiao.identity.doubts import reject, take_back
 from kangqiao.identity.models import Patient, Resident
@@ -85,8 +85,8 @@ def _places(doubts: Sequence[Doubt]) -> dict[UUID, tuple[str, ...]]:
 
 def next_doubt(*, actor: Actor, wanted: DoubtFilter, but: UUID | None = None) -> Doubt | None:
     """Return the first doubt of the queue that is not the given one."""
-    waiting = find_doubts(actor=actor, wanted=wanted)
-    return (waiting.exclude(id=but) if but else waiting).first()
+    waiting = find_doubts(actor=actor, wanted=wanted).values_list("id", flat=True)
+    return next(iter(doubts_in_order((waiting.exclude(id=but) if but else waiting)[:1])), None)
 
 
 def take_back_answer(*, doubt_id: UUID, actor: Actor) -> Doubt | None:

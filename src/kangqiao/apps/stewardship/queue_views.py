@@ -29,7 +29,14 @@ from kangqiao.apps.stewardship.desk import (
 )
 from kangqiao.apps.stewardship.forms import Answer, QueueFilter
 from kangqiao.identity.decisions import Doubt
-from kangqiao.identity.doubt_queries import DoubtFilter, count_kinds, find_doubts, proposed_to, visible_doubts
+from kangqiao.identity.doubt_queries import (
+    DoubtFilter,
+    count_kinds,
+    doubts_in_order,
+    find_doubts,
+    proposed_to,
+    visible_doubts,
+)
 from kangqiao.identity.doubt_rules import TO_CONFIRM
 from kangqiao.identity.doubts import answer_apart, answer_same, confirm, postpone, reject
 from kangqiao.identity.errors import IdentityError
@@ -59,13 +66,14 @@ def queue(request: HttpRequest) -> HttpResponse:
     actor = request_actor(request)
     form = QueueFilter(request.GET, actor=actor)
     wanted = _wanted(request, form)
-    page = Paginator(find_doubts(actor=actor, wanted=wanted), PAGE).get_page(request.GET.get("page"))
+    waiting = find_doubts(actor=actor, wanted=wanted).values_list("id", flat=True)
+    page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
     counts = count_kinds(actor=actor, wanted=wanted)
     context = {
         "title": "身份审核",
         "form": form,
         "page": page,
-        "rows": listed(list(page), actor=actor) if page.object_list else [],
+        "rows": listed(doubts_in_order(page), actor=actor) if page.object_list else [],
         "kinds": [(kind.value, kind.label, counts.get(kind, 0), kind == wanted.kind) for kind in Doubt.Kind],
         "waiting": sum(counts.values()),
         "searched": wanted.residents is not None,
