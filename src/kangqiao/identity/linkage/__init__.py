@@ -6,3 +6,9 @@ says what many share, `entries` takes the same content once, `blocking` proposes
 `clusters` decides who is one person.
 `linking` is the whole, `increments` the same for a few new registrations among millions.
 """
+
+from pathlib import Path
+
+from kangqiao.identity.linkage.compiled import forget_outdated
+
+forget_outdated(Path(__file__).parent)
