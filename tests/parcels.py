@@ -82,6 +82,16 @@ def write_parcel(folder: Path, data_sets, *, number="2026-001", form="csv", send
     return folder
 
 
+def sign_again(parcel, files=None):
+    """Bring the manifest's digests in line with changed files."""
+    path = parcel / "manifest.json"
+    content = json.loads(path.read_text())
+    for entry in content["data_sets"]:
+        entry["file"] = (files or {}).get(entry["data_set"], entry["file"])
+        entry["sm3"] = sm3_of_file(parcel / entry["file"])
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
 def _encoded(rows, form):
     columns = list({name: None for row in rows for name in row})
     if form == "parquet":

@@ -29,7 +29,16 @@ from kangqiao.trust.actors import Actor, ActorKind, system_actor
 from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.models import AuditEntry
 from kangqiao.trust.permissions import Role, permissions_of
-from parcels import CLINIC, HOSPITAL, STRANGER, register_institutions, registration, vital_signs, write_parcel
+from parcels import (
+    CLINIC,
+    HOSPITAL,
+    STRANGER,
+    register_institutions,
+    registration,
+    sign_again,
+    vital_signs,
+    write_parcel,
+)
 
 
 @pytest.fixture
@@ -194,7 +203,7 @@ def test_gb18030_is_recognised(take, tmp_path):
     parcel = write_parcel(tmp_path / "p", {"patient-registration": [registration(name="玉罕䶮")]})
     file = parcel / "patient-registration.csv"
     file.write_bytes(file.read_bytes().decode().encode("gb18030"))
-    _sign_again(parcel)
+    sign_again(parcel)
     take(parcel)
     assert PatientRegistration.objects.get().name == "玉罕䶮"
 
@@ -204,7 +213,7 @@ def test_columns_may_be_headed_by_their_chinese_titles(take, tmp_path):
     file = parcel / "vital-signs.csv"
     text = file.read_text(encoding="utf-8").replace("source_key", "业务主键").replace("systolic", "收缩压（mmHg）")
     file.write_text(text, encoding="utf-8")
-    _sign_again(parcel)
+    sign_again(parcel)
     take(parcel)
     assert (VitalSigns.objects.get().source_key, VitalSigns.objects.get().systolic) == ("V1", 128)
 
@@ -381,7 +390,7 @@ def test_a_file_that_is_no_table_is_refused_and_the_others_are_taken(take, tmp_p
     parcel = write_parcel(tmp_path / "p", {"vital-signs": [vital_signs()], "patient-registration": [registration()]})
     (parcel / "vital-signs.csv").unlink()
     (parcel / name).write_bytes(content)
-    _sign_again(parcel, {"vital-signs": name})
+    sign_again(parcel, {"vital-signs": name})
     batch = take(parcel)
     part = batch.parts.get(data_set="vital-signs")
     assert (part.state, part.problem["word"]) == (PartState.REFUSED, word)
@@ -402,7 +411,7 @@ def test_lines_that_are_no_rows_are_counted_and_the_others_taken(take, tmp_path)
     lines = file.read_text(encoding="utf-8").splitlines()
     lines[2] += ",one,too,many"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _sign_again(parcel)
+    sign_again(parcel)
     batch = take(parcel)
     assert counts(batch, "vital-signs") == (2, 0, 0, 0, 1)
     assert batch.receipt["data_sets"][0]["findings"][0]["examples"] == [3]
@@ -464,18 +473,6 @@ def test_a_part_without_every_row_accounted_for_can_not_be_written(send):
     part.new = 7
     with pytest.raises(IntegrityError, match="part_every_row_accounted"), transaction.atomic():
         part.save()
-
-
-def _sign_again(parcel, files=None):
-    """Bring the manifest's digests in line with changed files."""
-    from kangqiao.infra.files import sm3_of_file
-
-    path = parcel / "manifest.json"
-    content = json.loads(path.read_text())
-    for entry in content["data_sets"]:
-        entry["file"] = (files or {}).get(entry["data_set"], entry["file"])
-        entry["sm3"] = sm3_of_file(parcel / entry["file"])
-    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def _packed(parcel, suffix):

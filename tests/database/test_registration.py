@@ -36,14 +36,14 @@ def arriving(
 def register(*rows: Registration) -> Registered:
     connection.ensure_connection()
     source = Source.registrations(rows)
-    done = register_patients(connection.connection, source=source, actor_id=ACTOR, batch_id=BATCH)
+    done = register_patients(connection.connection, source=source, actor_id=ACTOR, batches={1: BATCH})
     assert broken_invariants(connection.connection) == []
     return done
 
 
 def ensure(*numbers: tuple[int, str]) -> Ensured:
     connection.ensure_connection()
-    done = ensure_patients(connection.connection, source=Source.numbers(numbers), actor_id=ACTOR, batch_id=BATCH)
+    done = ensure_patients(connection.connection, source=Source.numbers(numbers), actor_id=ACTOR, batches={1: BATCH})
     assert broken_invariants(connection.connection) == []
     return done
 

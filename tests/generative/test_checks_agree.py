@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from changed_data_set import ClinicVisit, clinic_visit
 from kangqiao.formats.tabular import TableFile, TableFormat
-from kangqiao.intake.gate import Gate, check_file
+from kangqiao.intake.gate import Gate, Sender, check_files
 from kangqiao.standards import imported_codes, value_sets
 from kangqiao.standards.checks import _retirement
 from kangqiao.standards.data_set import at, data_sets
@@ -22,6 +23,7 @@ from kangqiao.standards.validation import check_row, failed_checks, mask_columns
 from kangqiao.standards.value_sets import Code, ValueSet
 
 RECEIVED = dt.datetime(2026, 6, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+SENDER = Sender(UUID(int=1), RECEIVED, {"H1": 1})
 NOISE = [
     "x",
     "0",
@@ -122,7 +124,7 @@ CASES = [
 @pytest.mark.parametrize(("data_set", "edition"), CASES)
 def test_file_and_row_get_the_same_verdict(data_set, edition, tmp_path_factory):
     folder = tmp_path_factory.mktemp(data_set.word)
-    gate = Gate(folder, institutions={"H1": 1}, received_at=RECEIVED)
+    gate = Gate(folder, [SENDER])
     session = gate.session(rows=0)
 
     @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -147,7 +149,7 @@ def test_every_code_with_every_name_reads_the_same_in_every_edition(edition, tmp
         for code in known.codes
         for name in names
     ]
-    gate = Gate(tmp_path, institutions={"H1": 1}, received_at=RECEIVED)
+    gate = Gate(tmp_path, [SENDER])
     in_duckdb = _in_duckdb(gate.session(rows=0), ClinicVisit, rows, tmp_path, edition)
     assert in_duckdb == [_in_python(ClinicVisit, row, edition) for row in rows]
     gate.close()
@@ -186,14 +188,14 @@ def test_both_renderings_find_the_same_choices_out_of_use(codes, happened_at):
 def _in_duckdb(session, data_set, rows, folder: Path, edition):
     path = folder / "rows.ndjson"
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    verdict = check_file(session, data_set, TableFile(path, TableFormat.NDJSON), edition=edition)
+    checked = check_files(session, data_set, {0: TableFile(path, TableFormat.NDJSON)}, edition=edition)
     stored = [field.name for field in data_set.elements()]
     values = ", ".join(
         f'epoch_us("{field.name}")' if field.duckdb_type == "TIMESTAMPTZ" else f'"{field.name}"'
         for field in data_set.elements()
     )
     masks = mask_columns(data_set)
-    query = f"SELECT {values}, {', '.join(masks)} FROM {verdict.relation} ORDER BY row_number"
+    query = f"SELECT {values}, {', '.join(masks)} FROM {checked.relation} ORDER BY row_number"
     return [
         (
             dict(zip(stored, row, strict=False)),

@@ -60,7 +60,7 @@ def receipt(batch: Annotated[UUID, typer.Argument(help="平台批次编号")]) -
 def _process(batch: Any, store: Any, work: Path) -> Any:
     """Process here and draw a bar that counts rows twice: once checked, once stored."""
     from kangqiao.intake.errors import BatchBusy
-    from kangqiao.intake.services import Progress as Step
+    from kangqiao.intake.groups import Progress as Step
     from kangqiao.intake.services import process_batch
 
     rows = sum(entry["rows"] for entry in batch.manifest["data_sets"])

@@ -131,8 +131,10 @@ def source_sql(table: TableFile, heads: list[str]) -> str:
             )
 
 
-UNREADABLE_LINES_SQL = "SELECT line, any_value(csv_line) AS text FROM reject_errors GROUP BY line"
-"""After a CSV file was read on the same connection: the lines that are no rows, by line number of the file."""
+UNREADABLE_LINES_SQL = """
+SELECT file_path, count(DISTINCT line), list(DISTINCT line ORDER BY line)[:10]
+FROM reject_errors JOIN reject_scans USING (scan_id, file_id) GROUP BY file_path"""
+"""After CSV files were read on the same connection: how many lines of a file are no rows, and some of their numbers."""
 
 
 def _heads(path: Path) -> list[str]:

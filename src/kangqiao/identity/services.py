@@ -12,6 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection, Cursor, sql
+from psycopg.types.json import Jsonb
 
 from kangqiao.identity import statements
 from kangqiao.infra.ids import uuid7
@@ -113,7 +114,7 @@ class Registered:
 
 
 def ensure_patients(
-    connection: Connection, *, source: Source, actor_id: UUID | None, batch_id: UUID | None = None
+    connection: Connection, *, source: Source, actor_id: UUID | None, batches: Mapping[int, UUID] | None = None
 ) -> Ensured:
     """Make sure that every patient named by the rows exists; a missing one is created as its own pending resident.
 
@@ -121,7 +122,7 @@ def ensure_patients(
     fresh bool) has each named patient once, until the connection's next call. Runs in the caller's
     transaction; in one transaction call `register_patients` first.
     """
-    run = _Run(connection, source, {"actor_id": actor_id, "batch_id": batch_id})
+    run = _Run(connection, source, {"actor_id": actor_id, "batches": _as_json(batches)})
     run.clear(statements.CLEAR_MAPPING)
     named, fresh = run.row(statements.MAP.format(source=source.relation))
     run.plan_for(named, "identity_mapping")
@@ -136,7 +137,7 @@ def ensure_patients(
 
 
 def register_patients(
-    connection: Connection, *, source: Source, actor_id: UUID | None, batch_id: UUID | None = None
+    connection: Connection, *, source: Source, actor_id: UUID | None, batches: Mapping[int, UUID] | None = None
 ) -> Registered:
     """Store patients as their institutions register them, and link each to its resident by master key.
 
@@ -150,7 +151,7 @@ def register_patients(
     caller's transaction; any number of calls may run at the same time on other connections.
     """
     today = datetime.now(SHANGHAI).date()
-    run = _Run(connection, source, {"actor_id": actor_id, "batch_id": batch_id, "today": today})
+    run = _Run(connection, source, {"actor_id": actor_id, "batches": _as_json(batches), "today": today})
     run.clear(statements.CLEAR_ARRIVALS)
     fresh, changed, relinked, keyed, keyless = run.row(statements.ARRIVE.format(source=source.relation))
     if not fresh + changed:
@@ -219,6 +220,10 @@ class _Run:
 
     def _execute(self, statement: LiteralString | sql.Composed) -> Cursor:
         return self._cursor.execute(statement, self._parameters, prepare=None if self._keep_plans else False)
+
+
+def _as_json(batches: Mapping[int, UUID] | None) -> Jsonb:
+    return Jsonb({str(institution_id): str(batch_id) for institution_id, batch_id in (batches or {}).items()})
 
 
 def _beginnings_of_ids() -> dict[str, Any]:

@@ -50,6 +50,11 @@ def _new_id(kind: str) -> str:
     return f"(%(prefix)s || to_hex({low}))::uuid"
 
 
+def _batch(row: str) -> str:
+    """SQL of the batch that an institution's rows came with, NULL where they came without one."""
+    return f"(%(batches)s ->> {row}.institution_id::text)::uuid"
+
+
 # -- patients that records name ---------------------------------------------------------------------------------------
 
 MAP: Final = sql.SQL(f"""
@@ -86,7 +91,8 @@ INSERT INTO identity_resident (id, state) SELECT patient_id, 'pending' FROM iden
 
 INSERT_NAMED_LINKS: Final = f"""
 INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
-SELECT {_new_id("links")}, patient_id, patient_id, 'own', %(actor_id)s, %(batch_id)s FROM identity_mapping WHERE fresh
+SELECT {_new_id("links")}, patient_id, patient_id, 'own', %(actor_id)s, {_batch("mapping")}
+  FROM identity_mapping mapping WHERE fresh
 """
 
 # -- patients that are registered -------------------------------------------------------------------------------------
@@ -261,7 +267,7 @@ INSERT_LINKS: Final = f"""
 INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_id)
 SELECT {_new_id("links")}, arrival.patient_id, coalesce(identifier.resident_id, arrival.patient_id),
        CASE WHEN identifier.id IS NULL THEN 'own' WHEN identifier.type = '01' THEN 'citizen_id' ELSE 'document' END,
-       %(actor_id)s, %(batch_id)s
+       %(actor_id)s, {_batch("arrival")}
   FROM identity_arrival arrival
   LEFT JOIN identity_residentidentifier identifier
     ON identifier.valid AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number

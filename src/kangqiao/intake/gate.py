@@ -1,36 +1,38 @@
-"""The gate: one vectorised pass over a file that casts every cell, runs every check and splits off refused rows."""
+"""The gate: one vectorised pass over the files of a data set that casts every cell, runs every check and refuses rows.
+
+Files of several batches go through together: what a statement of several hundred expressions costs to plan and to set
+up is then paid once for all of them. A row is known by its batch's place among those processed together, and its
+number in its file.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 
 from kangqiao.formats import tabular
 from kangqiao.formats.tabular import TableFile, TableFormat, UnreadableTable
-from kangqiao.identity.documents import Problem
 from kangqiao.identity.duckdb_rules import KEY_COLUMNS, with_document_key
+from kangqiao.intake import findings
 from kangqiao.intake.errors import PartRefused
 from kangqiao.records.population.models import PatientRegistration
 from kangqiao.standards import imported_codes
-from kangqiao.standards.checks import Check, checks_of
-from kangqiao.standards.code_traps import code_hint
+from kangqiao.standards.checks import CLOCK_TOLERANCE
 from kangqiao.standards.data_set import DataSet, Record
 from kangqiao.standards.editions import current_cells_sql
-from kangqiao.standards.fields import Codes
 from kangqiao.standards.validation import (
-    CHECKS_PER_MASK,
-    columns_sql,
-    failed_checks,
+    cells_sql,
     mask_columns,
     masks_sql,
     refused_sql,
+    trimmed_sql,
     values_sql,
     warned_sql,
 )
@@ -41,40 +43,67 @@ MEMORY = "1GB"
 WORTH_OPTIMISING = 20_000
 """Rows below which optimising a statement of a hundred expressions takes longer than running it."""
 
-EXAMPLES = 5
-"""Row numbers named per finding."""
 
-HINTED = frozenset({"value-set", "retired"})
-"""Words of the checks whose finding may say what was probably meant."""
+@dataclass(frozen=True)
+class Sender:
+    """What the gate must know of a batch: when it came, and code → id of the institutions it may have rows of."""
 
-CODES_LOOKED_AT, HINTS = 50, 5
-"""Distinct codes at fault that a hint is sought for, and hints given, per finding."""
+    batch_id: UUID
+    received_at: dt.datetime
+    institutions: Mapping[str, int]
 
 
 @dataclass
 class Verdict:
     """What the gate says of one file.
 
-    relation  DuckDB's table of checked rows: values, bits of failed checks, whether refused
-    cells     query that reads the file's rows as they came
-    columns   what refused rows are given back with: the columns of their edition, and others that the file has
+    cells    query that reads the file's rows as they came
+    names    the contract's columns that the file has → what they are called there
+    columns  what refused rows are given back with: the columns of their edition, and others that the file has
     """
 
-    relation: str
+    table: TableFile
     cells: str
-    columns: list[str]
-    rows: int
-    refused: int
-    warned: int
-    findings: list[dict[str, Any]]
+    names: Mapping[str, str]
+    columns: tuple[str, ...]
+    rows: int = 0
+    refused: int = 0
+    warned: int = 0
+    findings: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-class Gate:
-    """A DuckDB database in a work folder, for one batch. Each thread takes its own :meth:`session`."""
+@dataclass(frozen=True)
+class Checked:
+    """The files of one data set after the gate, by the places of their batches.
 
-    def __init__(self, folder: Path, *, institutions: Mapping[str, int], received_at: dt.datetime) -> None:
-        self.folder, self.received_at = folder, received_at
+    relation  DuckDB's table of checked rows: place, row number, values, bits of failed checks, whether refused
+    refusals  files that can not be taken as a whole, with the reason
+    """
+
+    relation: str
+    verdicts: dict[int, Verdict]
+    refusals: dict[int, PartRefused]
+
+    def cells(self, places: Iterable[int]) -> tuple[str, set[str]]:
+        """Return a query that reads the files of these places as they came, and which columns they have."""
+        verdicts = [self.verdicts[place] for place in places]
+        return " UNION ALL ".join(each.cells for each in verdicts), {name for each in verdicts for name in each.names}
+
+    def refuse(self, place: int, refusal: PartRefused) -> None:
+        """Take back the verdict on a file: it can not be taken as a whole."""
+        del self.verdicts[place]
+        self.refusals[place] = refusal
+
+
+class Gate:
+    """A DuckDB database in a work folder, for batches processed together. Each thread takes its own :meth:`session`.
+
+    Its tables ``sender`` and ``institution`` say of each batch what :class:`Sender` says, by place.
+    """
+
+    def __init__(self, folder: Path, senders: Sequence[Sender]) -> None:
+        self.folder = folder
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
             "temp_directory": str(folder / "spill"),
@@ -82,17 +111,29 @@ class Gate:
             "preserve_insertion_order": True,
         }
         self._database = duckdb.connect(str(folder / "gate.duckdb"), config=settings)
-        self._database.execute("CREATE OR REPLACE TABLE institution (code VARCHAR, id INTEGER)")
-        self._database.executemany("INSERT INTO institution VALUES (?, ?)", list(institutions.items()))
+        self._database.execute("""
+            CREATE TABLE sender (batch_place INTEGER, batch_id UUID, received_at TIMESTAMPTZ, not_after TIMESTAMPTZ);
+            CREATE TABLE institution (batch_place INTEGER, code VARCHAR, id INTEGER)""")
+        for place, sender in enumerate(senders):
+            self._introduce(place, sender)
+
+    def _introduce(self, place: int, sender: Sender) -> None:
+        latest = sender.received_at + CLOCK_TOLERANCE
+        self._database.execute(
+            "INSERT INTO sender VALUES (?, ?, ?, ?)", [place, sender.batch_id, sender.received_at, latest]
+        )
+        self._database.execute(
+            "INSERT INTO institution SELECT ?, unnest(?::VARCHAR[]), unnest(?::INTEGER[])",
+            [place, list(sender.institutions), list(sender.institutions.values())],
+        )
 
     def session(self, *, rows: int) -> duckdb.DuckDBPyConnection:
-        """Return a connection of its own to the same database, in city time, for a file of about so many rows."""
+        """Return a connection of its own to the same database, in city time, for files of about so many rows."""
         session = self._database.cursor()
         if rows < WORTH_OPTIMISING:
             session.execute("PRAGMA disable_optimizer")
         session.execute("SET TimeZone = 'Asia/Shanghai'")
         imported_codes.define_views(session)
-        session.execute(f"SET VARIABLE received_at = TIMESTAMPTZ '{self.received_at.isoformat()}'")
         return session
 
     def close(self) -> None:
@@ -100,46 +141,104 @@ class Gate:
         self._database.close()
 
 
-def check_file(
-    session: duckdb.DuckDBPyConnection, data_set: type[DataSet], table: TableFile, *, edition: str | None = None
-) -> Verdict:
-    """Check a whole file and return the verdict; raises :class:`PartRefused` for one that can not be read.
+def check_files(
+    session: duckdb.DuckDBPyConnection, data_set: type[DataSet], tables: Mapping[int, TableFile], *, edition: str
+) -> Checked:
+    """Check the files of one data set, by the places of their batches, all of one edition."""
+    checked = Checked(f"checked_{data_set.table()}", {}, {})
+    for place, table in tables.items():
+        try:
+            checked.verdicts[place] = _open(session, data_set, place, table, edition)
+        except PartRefused as refusal:
+            checked.refusals[place] = refusal
+    if checked.verdicts:
+        _check(session, data_set, checked, edition)
+    if checked.verdicts:
+        _judge(session, data_set, checked)
+    return checked
 
-    ``edition`` is the edition of the data set the file follows, None for the newest.
-    """
-    number = edition or data_set.edition()
+
+def _open(
+    session: duckdb.DuckDBPyConnection, data_set: type[DataSet], place: int, table: TableFile, edition: str
+) -> Verdict:
     try:
         heads = tabular.header(session, table)
-        if table.format is TableFormat.NDJSON:  # a line leaves out what it has no value for
-            heads = list({**dict.fromkeys(heads), **dict.fromkeys(field.name for field in data_set.wire(number))})
-        names, notes = _columns(data_set, heads, number)
-        relation = f"checked_{data_set.table()}"
-        cells = f"SELECT row_number, {columns_sql(data_set, names)} FROM {tabular.source_sql(table, heads)}"
-        session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-        session.execute(f"CREATE OR REPLACE TABLE {relation} AS {_checked_sql(data_set, cells, names, number)}")
     except UnreadableTable as error:
         raise PartRefused("unreadable", str(error)) from error
+    if table.format is TableFormat.NDJSON:  # a line leaves out what it has no value for
+        heads = list({**dict.fromkeys(heads), **dict.fromkeys(field.name for field in data_set.wire(edition))})
+    names, notes = _columns(data_set, heads, edition)
+    source = tabular.source_sql(table, heads)
+    cells = f"SELECT {place} AS batch_place, row_number, {cells_sql(data_set, names)} FROM {source}"
+    given_back = {*names, *(field.name for field in data_set.wire(edition))}
+    listed = tuple(field.name for field in data_set.columns() if field.name in given_back)
+    return Verdict(table, cells, names, listed, notes=notes)
+
+
+def _check(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], checked: Checked, edition: str) -> None:
+    """Fill the table of checked rows; files that turn out not to be readable to their end are refused."""
+    session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    cells, given = checked.cells(checked.verdicts)
+    statement = f"CREATE OR REPLACE TABLE {checked.relation} AS {_checked_sql(data_set, cells, given, edition)}"
+    try:
+        session.execute(statement)
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
-        raise  # our statement is wrong, not the file
-    except duckdb.Error as error:
-        raise PartRefused("unreadable", f"{table.path.name}：读取中断，文件损坏或不完整") from error
-    _refuse_repeated(session, relation)
-    unreadable = _unreadable_lines(session, table, notes)
+        raise  # our statement is wrong, not a file
+    except duckdb.Error:
+        broken = [place for place, verdict in checked.verdicts.items() if not _readable(session, verdict)]
+        if not broken:
+            raise
+        for place in broken:
+            name = checked.verdicts[place].table.path.name
+            checked.refuse(place, PartRefused("unreadable", f"{name}：读取中断，文件损坏或不完整"))
+        if checked.verdicts:
+            _check(session, data_set, checked, edition)
+
+
+def _readable(session: duckdb.DuckDBPyConnection, verdict: Verdict) -> bool:
+    try:
+        session.execute(f"SELECT count(COLUMNS(*)) FROM ({verdict.cells})")
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _judge(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], checked: Checked) -> None:
+    """Count the checked rows and say what was found in them."""
+    _refuse_repeated(session, checked.relation)
     warned_rows = (
         f"{warned_sql(data_set)} OR key_problem IS NOT NULL" if _is_registration(data_set) else warned_sql(data_set)
     )
-    rows, refused, warned = _one(
-        session,
-        f"SELECT count(*), count(*) FILTER (WHERE refused), count(*) FILTER (WHERE NOT refused AND ({warned_rows}))"
-        f" FROM {relation}",
-    )
-    findings = [*_findings(session, data_set, relation), *unreadable]
+    for place, *counts in session.execute(
+        "SELECT batch_place, count(*), count(*) FILTER (WHERE refused),"
+        f" count(*) FILTER (WHERE NOT refused AND ({warned_rows})) FROM {checked.relation} GROUP BY batch_place"
+    ).fetchall():
+        verdict = checked.verdicts[place]
+        verdict.rows, verdict.refused, verdict.warned = counts
+    _find(session, data_set, checked)
+    if any(verdict.table.format is TableFormat.CSV for verdict in checked.verdicts.values()):
+        _count_unreadable_lines(session, checked)
     if _is_registration(data_set):
-        findings += _unusable_documents(session, relation)
-    lost = sum(finding["rows"] for finding in unreadable)
-    given_back = {*names, *(field.name for field in data_set.wire(number))}
-    listed = [field.name for field in data_set.columns() if field.name in given_back]
-    return Verdict(relation, cells, listed, rows + lost, refused + lost, warned, findings, notes)
+        for place, found in findings.of_documents(session, checked.relation).items():
+            checked.verdicts[place].findings += found
+
+
+def _find(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], checked: Checked) -> None:
+    for place, found in findings.of_checks(session, data_set, checked.relation).items():
+        checked.verdicts[place].findings += found
+    for place, finding in findings.of_repeats(session, checked.relation).items():
+        checked.verdicts[place].findings.append(finding)
+
+
+def _count_unreadable_lines(session: duckdb.DuckDBPyConnection, checked: Checked) -> None:
+    """Lines that are no rows are rows refused."""
+    places = {str(verdict.table.path): place for place, verdict in checked.verdicts.items()}
+    for path, count, lines in session.execute(tabular.UNREADABLE_LINES_SQL).fetchall():
+        verdict = checked.verdicts[places[path]]
+        verdict.rows += count
+        verdict.refused += count
+        verdict.notes.append(f"有 {count} 行的列数或引号不对，读不出来；首先出现在文件第 {lines[0]} 行")
+        verdict.findings.append(findings.of_unreadable_lines(count, lines[: findings.EXAMPLES]))
 
 
 def _columns(data_set: type[DataSet], header: Iterable[str], edition: str) -> tuple[dict[str, str], list[str]]:
@@ -168,10 +267,12 @@ def _columns(data_set: type[DataSet], header: Iterable[str], edition: str) -> tu
 
 def _checked_sql(data_set: type[DataSet], cells: str, given: Container[str], edition: str) -> str:
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
-    current = f"(SELECT {current_cells_sql(data_set, edition)} FROM ({cells}))"
+    trimmed = f"(SELECT batch_place, row_number, {trimmed_sql(data_set, given)} FROM ({cells}))"
+    current = f"(SELECT {current_cells_sql(data_set, edition)} FROM {trimmed})"
     typed = f"""
-        SELECT cells.*, {values_sql(data_set, given)}, institution.id AS institution_id
-        FROM {current} AS cells LEFT JOIN institution ON institution.code = r_institution_code"""
+        SELECT cells.*, {values_sql(data_set, given)}, institution.id AS institution_id, sender.not_after
+        FROM {current} AS cells JOIN sender USING (batch_place) LEFT JOIN institution
+            ON institution.batch_place = cells.batch_place AND institution.code = r_institution_code"""
     masked = f"SELECT *, {masks_sql(data_set, given, edition)} FROM ({typed})"
     keys: tuple[str, ...] = ()
     if _is_registration(data_set):
@@ -183,9 +284,14 @@ def _checked_sql(data_set: type[DataSet], cells: str, given: Container[str], edi
         )
         keys = KEY_COLUMNS
     stored = (f'"{field.name}"' for field in data_set.elements())
-    kept = ["row_number", "institution_id", *patient, *stored, *keys, *mask_columns(data_set)]
+    kept = ["batch_place", "row_number", "institution_id", *patient, *stored, *keys, *mask_columns(data_set)]
     return f"""
         SELECT {", ".join(kept)}, {refused_sql(data_set)} AS refused, NULL::BIGINT AS repeats FROM ({masked})"""
+
+
+def _is_registration(data_set: type[DataSet]) -> bool:
+    """Registrations also say who a patient is: their document is read as a key in the same pass."""
+    return data_set is PatientRegistration
 
 
 def _refuse_repeated(session: duckdb.DuckDBPyConnection, relation: str) -> None:
@@ -195,151 +301,14 @@ def _refuse_repeated(session: duckdb.DuckDBPyConnection, relation: str) -> None:
         WITH many AS (
             SELECT institution_id, source_key FROM {relation} WHERE NOT refused
             GROUP BY ALL HAVING count(*) > 1)
-        SELECT row_number, first_value(row_number) OVER newest AS winner
+        SELECT batch_place, row_number, first_value(row_number) OVER newest AS winner
         FROM {relation} JOIN many USING (institution_id, source_key) WHERE NOT refused
         WINDOW newest AS (PARTITION BY institution_id, source_key ORDER BY revised_at DESC, row_number DESC)""")
     session.execute(f"""
         UPDATE {relation} SET refused = TRUE, repeats = winner
-        FROM repeated WHERE repeated.row_number = {relation}.row_number AND winner <> repeated.row_number""")
-
-
-def _unreadable_lines(session: duckdb.DuckDBPyConnection, table: TableFile, notes: list[str]) -> list[dict[str, Any]]:
-    if table.format is not TableFormat.CSV:
-        return []
-    session.execute(f"CREATE OR REPLACE TEMPORARY TABLE unreadable AS {tabular.UNREADABLE_LINES_SQL}")
-    (count,) = _one(session, "SELECT count(*) FROM unreadable")
-    if not count:
-        return []
-    lines = [
-        row[0] for row in session.execute(f"SELECT line FROM unreadable ORDER BY line LIMIT {EXAMPLES}").fetchall()
-    ]
-    notes.append(f"有 {count} 行的列数或引号不对，读不出来；首先出现在文件第 {lines[0]} 行")
-    return [
-        {
-            "column": "",
-            "word": "unreadable-line",
-            "severity": "error",
-            "message": "这一行的列数或引号不对，读不出来（行号为文件行号）",
-            "rows": count,
-            "examples": lines,
-        }
-    ]
-
-
-def _findings(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str) -> list[dict[str, Any]]:
-    masks = ", ".join(mask_columns(data_set))
-    groups = session.execute(
-        f"SELECT {masks}, count(*), list(row_number ORDER BY row_number)[:{EXAMPLES}] FROM {relation}"
-        f" WHERE {refused_sql(data_set)} OR {warned_sql(data_set)} GROUP BY {masks}"
-    ).fetchall()
-    rows: Counter[Any] = Counter()
-    examples: dict[Any, list[int]] = defaultdict(list)
-    for *bits, count, numbers in groups:
-        for check in failed_checks(data_set, bits):
-            rows[check] += count
-            examples[check] = sorted({*examples[check], *numbers})[:EXAMPLES]
-    order = {check: place for place, check in enumerate(checks_of(data_set))}
-    found = [
-        {
-            "column": check.column,
-            "word": check.word,
-            "severity": check.severity,
-            "message": check.message,
-            "rows": rows[check],
-            "examples": examples[check],
-            **_hints(session, data_set, relation, check),
-        }
-        for check in sorted(rows, key=lambda check: (check.severity, -rows[check], order[check]))
-    ]
-    (repeated, numbers) = _one(
-        session,
-        f"SELECT count(*), list(row_number ORDER BY row_number)[:{EXAMPLES}] FROM {relation} WHERE repeats IS NOT NULL",
-    )
-    if repeated:
-        found.append(_repeated_finding(repeated, numbers))
-    return found
-
-
-def _hints(
-    session: duckdb.DuckDBPyConnection, data_set: type[DataSet], relation: str, check: Check
-) -> dict[str, list[str]]:
-    """Return what was probably meant by the most frequent codes that fail a check, nothing where no guess is safe."""
-    if check.word not in HINTED:
-        return {}
-    field = data_set.element(check.column)
-    place, bit = divmod(checks_of(data_set).index(check), CHECKS_PER_MASK)
-    code = f'unnest("{field.name}")' if isinstance(field, Codes) else f'"{field.name}"'
-    found = session.execute(
-        f"SELECT code, count(*) FROM (SELECT {code} AS code FROM {relation}"
-        f" WHERE {mask_columns(data_set)[place]} & {1 << bit}::BIGINT <> 0)"
-        f" GROUP BY code ORDER BY 2 DESC, 1 LIMIT {CODES_LOOKED_AT}"
-    ).fetchall()
-    hints = (code_hint(field.value_set, code) for code, _ in found)  # type: ignore[attr-defined]
-    said = [hint for hint in hints if hint][:HINTS]
-    return {"hints": said} if said else {}
-
-
-def _is_registration(data_set: type[DataSet]) -> bool:
-    """Registrations also say who a patient is: their document is read as a key in the same pass."""
-    return data_set is PatientRegistration
-
-
-def _unusable_documents(session: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
-    """Registrations whose document can not say who the person is: taken, but the patient stays 待核."""
-    found = session.execute(
-        f"SELECT key_problem, count(*), list(row_number ORDER BY row_number)[:{EXAMPLES}] FROM {relation}"
-        f" WHERE key_problem NOT IN ('{Problem.MISSING}') GROUP BY ALL ORDER BY 2 DESC"
-    ).fetchall()
-    return [
-        {
-            "column": "document_number",
-            "word": f"document-{problem}",
-            "severity": "warning",
-            "message": f"{Problem(problem).message}，患者标为“待核”",
-            "rows": rows,
-            "examples": examples,
-        }
-        for problem, rows, examples in found
-    ]
-
-
-REPEATED_MESSAGE = "本文件内有相同业务主键的行，已采用更新时间最新的一行"
-
-
-def _repeated_finding(rows: int, examples: list[int]) -> dict[str, Any]:
-    return {
-        "column": "source_key",
-        "word": "repeated",
-        "severity": "error",
-        "message": REPEATED_MESSAGE,
-        "rows": rows,
-        "examples": examples,
-    }
-
-
-def write_refused(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], verdict: Verdict, target: Path) -> None:
-    """Write the refused rows as they came, each with its row number and what is wrong, to a Parquet file."""
-    messages = []
-    for start, name in enumerate(mask_columns(data_set)):
-        base = start * CHECKS_PER_MASK
-        for bit, check in enumerate(checks_of(data_set)[base : base + CHECKS_PER_MASK]):
-            if check.refuses:
-                text = f"{check.column}|{check.message}".replace("'", "''")
-                messages.append(f"CASE WHEN {name} & {1 << bit}::BIGINT <> 0 THEN '{text}' END")
-    messages.append(
-        f"CASE WHEN repeats IS NOT NULL THEN 'source_key|{REPEATED_MESSAGE}（第 ' || repeats || ' 行）' END"
-    )
-    came = ", ".join(f'r_{name} AS "{name}"' for name in verdict.columns)
-    session.execute(f"""
-        COPY (
-            SELECT row_number, list_filter([{", ".join(messages)}], lambda text: text IS NOT NULL) AS findings, {came}
-            FROM (SELECT row_number, {", ".join(mask_columns(data_set))}, repeats FROM {verdict.relation} WHERE refused)
-            JOIN ({verdict.cells}) USING (row_number) ORDER BY row_number
-        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)""")
-
-
-def _one(session: duckdb.DuckDBPyConnection, query: str) -> Any:
-    return session.execute(query).fetchall()[0]
+        FROM repeated
+        WHERE repeated.batch_place = {relation}.batch_place AND repeated.row_number = {relation}.row_number
+            AND winner <> repeated.row_number""")
 
 
 class Stopwatch:
@@ -352,5 +321,9 @@ class Stopwatch:
     def lap(self, stage: str) -> None:
         """Add the time since the last lap to a stage."""
         now = time.perf_counter()
-        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._since, 4)
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
         self._since = now
+
+    def share(self, part: float) -> dict[str, float]:
+        """Return a part of the seconds: that of one file among those handled together."""
+        return {stage: round(seconds * part, 4) for stage, seconds in self.seconds.items()}

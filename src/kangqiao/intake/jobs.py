@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from contextlib import suppress
 from uuid import UUID
 
 from django.db import connection
@@ -15,9 +14,8 @@ from kangqiao.identity.jobs import match_soon
 from kangqiao.infra import configuration
 from kangqiao.infra.files import FileStore
 from kangqiao.intake import inbox
-from kangqiao.intake.errors import BatchBusy
 from kangqiao.intake.queries import unfinished_batches
-from kangqiao.intake.services import process_batch, queue
+from kangqiao.intake.services import beside, process_batches, queue
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +24,11 @@ FORGOTTEN_AFTER = dt.timedelta(minutes=1)
 
 @app.task(name="intake.process", queue="intake")
 def process(batch_id: str) -> None:
-    """Process one batch; does nothing for one that is finished or in other hands."""
+    """Process a batch, and what waits beside it; does nothing for one that is finished or in other hands."""
     settings = configuration.load()
     try:
-        with suppress(BatchBusy):
-            process_batch(batch_id=UUID(batch_id), store=FileStore(settings.archive_url), work=settings.home / "work")
+        store = FileStore(settings.archive_url)
+        if process_batches(batch_ids=beside(UUID(batch_id)), store=store, work=settings.home / "work"):
             match_soon()
     finally:
         connection.close()

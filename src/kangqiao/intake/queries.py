@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce
 from kangqiao.infra.files import FileStore
 from kangqiao.infra.paging import KeyPage, key_page
 from kangqiao.intake.models import Batch, BatchState, Part
-from kangqiao.intake.services import refused_name
+from kangqiao.intake.refused import refused_name
 from kangqiao.standards.data_set import data_sets
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.permissions import Permission

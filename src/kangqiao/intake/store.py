@@ -1,4 +1,4 @@
-"""Storing what the gate accepted: resolve patients, copy new rows, merge newer versions, in one transaction.
+"""Storing what the gate accepted of one data set: resolve patients, copy new rows, merge newer versions.
 
 New rows go straight into the table by COPY (no statement inserts faster); rows whose source key is already there go
 through a temporary table and the merge of ``records.versions``. An advisory lock per data set and institution keeps
@@ -38,7 +38,10 @@ class Stored:
 
 
 class Store:
-    """Writes one accepted data set of a batch, on a cursor inside the caller's transaction."""
+    """Writes the accepted rows of one data set, on a cursor inside the caller's transaction.
+
+    The rows may be those of several batches as long as no two of them have rows of one institution.
+    """
 
     def __init__(
         self,
@@ -47,39 +50,44 @@ class Store:
         session: duckdb.DuckDBPyConnection,
         cursor: Cursor[Any],
         data_set: type[DataSet],
-        batch_id: UUID,
         stopwatch: Stopwatch,
     ) -> None:
         self.gate, self.session, self.cursor = gate, session, cursor
-        self.data_set, self.batch_id, self.stopwatch = data_set, batch_id, stopwatch
+        self.data_set, self.stopwatch = data_set, stopwatch
         self.table = data_set.table()
         self._known = f"known_{self.table}"
 
-    def write(self, relation: str) -> Stored:
-        """Store the accepted rows of ``relation`` and return what became of them."""
+    def write(self, relation: str) -> dict[int, Stored]:
+        """Store the accepted rows of ``relation`` and return what became of them, by the places of their batches."""
         accepted = f"(SELECT * FROM {relation} WHERE NOT refused)"
-        self._lock(accepted)
-        known = self._find_known(accepted)
+        batches = self._lock(accepted)
+        self._find_known(accepted)
         self.stopwatch.lap("keys")
         if issubclass(self.data_set, Record):
-            self._resolve_patients(accepted)
+            self._resolve_patients(accepted, batches)
             self.stopwatch.lap("patients")
-        new = self._copy(
+        self._copy(
             f"{self._rows(accepted)} ANTI JOIN {self._known} USING (institution_id, source_key)", self._into(self.table)
         )
         self.stopwatch.lap("copy")
-        stored = self._merge(accepted, new) if known else Stored(new, 0, 0, 0)
+        stored = self._merge(accepted)
         self.stopwatch.lap("merge")
         return stored
 
-    def _lock(self, accepted: str) -> None:
-        institutions = self.session.execute(f"SELECT DISTINCT institution_id FROM {accepted} ORDER BY 1").fetchall()
+    def _lock(self, accepted: str) -> dict[int, UUID]:
+        """Lock the institutions that have rows; return the batch of each."""
+        found = self.session.execute(
+            f"SELECT DISTINCT institution_id, batch_id FROM {accepted} JOIN sender USING (batch_place) ORDER BY 1"
+        ).fetchall()
         lock = zlib.crc32(self.data_set.word.encode()) - (1 << 31)
-        for (institution,) in institutions:
-            self.cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (lock, institution))
+        self.cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, institution) FROM unnest(%s::integer[]) AS institution",
+            (lock, [institution for institution, _ in found]),
+        )
+        return dict(found)
 
-    def _find_known(self, accepted: str) -> int:
-        """Bring the source keys that are already stored, with their time of revision, into DuckDB; count them."""
+    def _find_known(self, accepted: str) -> None:
+        """Bring the source keys that are already stored, with their time of revision, into DuckDB."""
         self._push(
             "arriving_key",
             "institution_id integer, source_key text",
@@ -91,15 +99,14 @@ class Store:
             self._known,
             {"institution_id": "INTEGER", "source_key": "VARCHAR", "known_revised_at": "TIMESTAMPTZ"},
         )
-        return int(self.session.execute(f"SELECT count(*) FROM {self._known}").fetchall()[0][0])
 
-    def _resolve_patients(self, accepted: str) -> None:
+    def _resolve_patients(self, accepted: str, batches: dict[int, UUID]) -> None:
         if self.data_set is PatientRegistration:
-            self._register_patients(accepted)
+            self._register_patients(accepted, batches)
         numbers = f"SELECT DISTINCT institution_id, patient_number FROM {accepted}"
         self._push("arriving_patient", "institution_id integer, local_number text", numbers)
         identity.ensure_patients(
-            self.cursor.connection, source=Source.table("arriving_patient"), actor_id=None, batch_id=self.batch_id
+            self.cursor.connection, source=Source.table("arriving_patient"), actor_id=None, batches=batches
         )
         self._pull(
             "SELECT institution_id, local_number, patient_id FROM identity_mapping",
@@ -107,7 +114,7 @@ class Store:
             {"institution_id": "INTEGER", "patient_number": "VARCHAR", "patient_id": "UUID"},
         )
 
-    def _register_patients(self, accepted: str) -> None:
+    def _register_patients(self, accepted: str, batches: dict[int, UUID]) -> None:
         """Hand the newest registration of each patient to identity; one older than what is stored changes nothing."""
         self._push(
             "arriving_registration",
@@ -120,33 +127,38 @@ class Store:
                 QUALIFY row_number() OVER (PARTITION BY institution_id, patient_number ORDER BY revised_at DESC) = 1""",
         )
         identity.register_patients(
-            self.cursor.connection, source=Source.table("arriving_registration"), actor_id=None, batch_id=self.batch_id
+            self.cursor.connection, source=Source.table("arriving_registration"), actor_id=None, batches=batches
         )
 
-    def _merge(self, accepted: str, new: int) -> Stored:
+    def _merge(self, accepted: str) -> dict[int, Stored]:
+        """Merge the rows whose key was known, and say what became of all of them."""
+        counted = self.session.execute(f"""
+            SELECT batch_place, batch_id, count(*), count(known_revised_at)
+            FROM {accepted} JOIN sender USING (batch_place) LEFT JOIN {self._known} USING (institution_id, source_key)
+            GROUP BY batch_place, batch_id""").fetchall()
+        repeated = sum(known for *_, known in counted)
+        stale, changed = self._merge_known(accepted, repeated) if repeated else ({}, {})
+        return {
+            place: _stored(rows, known, changed.get(batch_id, 0), stale.get(batch_id, 0))
+            for place, batch_id, rows, known in counted
+        }
+
+    def _merge_known(self, accepted: str, rows: int) -> tuple[dict[UUID, int], dict[UUID, int]]:
+        """Return how many rows were stale and how many changed, by batch."""
         merge = merge_of(self.data_set)
         self.cursor.execute(merge.create)
-        repeated = self._copy(
+        self._copy(
             f"{self._rows(accepted)} SEMI JOIN {self._known} USING (institution_id, source_key)",
             self._into(merge.arriving),
         )
-        if repeated > FEW:
+        if rows > FEW:
             self.cursor.execute(f"ANALYZE {merge.arriving}")
-        self.cursor.execute(merge.stale)
-        stale = self.cursor.rowcount
-        self.cursor.execute(merge.changed)
-        changed = self.cursor.rowcount
-        return Stored(new, changed, repeated - stale - changed, stale)
+        return dict(self.cursor.execute(merge.stale)), dict(self.cursor.execute(merge.changed))
 
     def _rows(self, accepted: str) -> str:
         """Select the table's columns from the accepted rows, in the table's order."""
-        computed = {
-            "id": "uuidv7() AS id",
-            "received_at": f"TIMESTAMPTZ '{self.gate.received_at.isoformat()}' AS received_at",
-            "batch_id": f"'{self.batch_id}' AS batch_id",
-            "version": "1 AS version",
-        }
-        source = f"{accepted} AS accepted"
+        computed = {"id": "uuidv7() AS id", "version": "1 AS version"}
+        source = f"{accepted} AS accepted JOIN sender USING (batch_place)"
         if issubclass(self.data_set, Record):
             computed["occurred_at"] = f'"{self.data_set.occurred.field.name}"::TIMESTAMPTZ AS occurred_at'
             source += f" JOIN patient_{self.table} USING (institution_id, patient_number)"
@@ -165,6 +177,7 @@ class Store:
             self.cursor.execute(f"ANALYZE {table}")
 
     def _copy(self, query: str, target: str) -> int:
+        """Copy a DuckDB query into a table of PostgreSQL; return how many rows."""
         path = self.gate.folder / f"{self.table}.csv"
         (count,) = self.session.execute(f"COPY ({query}) TO '{path}' (FORMAT csv, HEADER false)").fetchall()[0]
         with path.open("rb") as file, self.cursor.copy(f"COPY {target} FROM STDIN (FORMAT csv)") as copy:
@@ -193,3 +206,7 @@ def _text_of(data_set: type[DataSet], name: str) -> str:
     if getattr(field, "duckdb_type", "") == "VARCHAR[]":
         return f"'{{' || array_to_string(\"{name}\", ',') || '}}' AS \"{name}\""
     return f'"{name}"'
+
+
+def _stored(rows: int, known: int, changed: int, stale: int) -> Stored:
+    return Stored(new=rows - known, changed=changed, unchanged=known - changed - stale, stale=stale)

@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 
 from kangqiao.infra.files import FileStore
-from kangqiao.intake.gate import REPEATED_MESSAGE
+from kangqiao.intake.findings import REPEATED_MESSAGE
 from kangqiao.intake.models import Part
-from kangqiao.intake.services import refused_name
+from kangqiao.intake.refused import refused_name
 from kangqiao.quality.catalogue import QualityRule, Stage, rules_of
 from kangqiao.quality.judging import EXAMPLES
 from kangqiao.records.lake import Lake

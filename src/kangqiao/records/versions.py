@@ -20,7 +20,10 @@ _ENVELOPE = frozenset({"id", "institution_id", "source_key", "revised_at", "rece
 
 @dataclass(frozen=True)
 class Merge:
-    """The statements that merge ``arriving_<table>``; each one's row count is the number its name says."""
+    """The statements that merge ``arriving_<table>``.
+
+    ``stale`` and ``changed`` return (batch_id, number of its rows that were); ``new`` has its number as row count.
+    """
 
     arriving: str
     create: str
@@ -52,21 +55,27 @@ def merge_of(data_set: type[DataSet]) -> Merge:
                     SELECT FROM {_FORMER} f WHERE f.record_id = t.id AND f.revised_at = a.revised_at)
             ), counted AS (
                 UPDATE {table} t SET version = t.version + 1 FROM late WHERE t.id = late.record_id
+            ), kept AS (
+                INSERT INTO {_FORMER} (data_set, record_id, version, revised_at, received_at, batch_id, content)
+                SELECT '{data_set.word}', late.record_id, t.version, (late.arrived).revised_at,
+                    (late.arrived).received_at, (late.arrived).batch_id,
+                    to_jsonb(late.arrived) || jsonb_build_object('id', late.record_id)
+                FROM late JOIN {table} t ON t.id = late.record_id
+                RETURNING batch_id
             )
-            INSERT INTO {_FORMER} (data_set, record_id, version, revised_at, received_at, batch_id, content)
-            SELECT '{data_set.word}', late.record_id, t.version, (late.arrived).revised_at,
-                (late.arrived).received_at, (late.arrived).batch_id,
-                to_jsonb(late.arrived) || jsonb_build_object('id', late.record_id)
-            FROM late JOIN {table} t ON t.id = late.record_id""",
+            SELECT batch_id, count(*) FROM kept GROUP BY batch_id""",
         changed=f"""
             WITH former AS (
                 INSERT INTO {_FORMER} (data_set, record_id, version, revised_at, received_at, batch_id, content)
                 SELECT '{data_set.word}', t.id, t.version, t.revised_at, t.received_at, t.batch_id, to_jsonb(t)
                 FROM {arriving} a JOIN {table} t ON {same_key}
                 WHERE a.revised_at >= t.revised_at AND {differs}
+            ), changed AS (
+                UPDATE {table} t SET version = t.version + 1, {", ".join(f'"{name}" = a."{name}"' for name in kept)}
+                FROM {arriving} a WHERE {same_key} AND a.revised_at >= t.revised_at AND {differs}
+                RETURNING t.batch_id
             )
-            UPDATE {table} t SET version = t.version + 1, {", ".join(f'"{name}" = a."{name}"' for name in kept)}
-            FROM {arriving} a WHERE {same_key} AND a.revised_at >= t.revised_at AND {differs}""",
+            SELECT batch_id, count(*) FROM changed GROUP BY batch_id""",
         new=f"""
             INSERT INTO {table} ({", ".join(f'"{name}"' for name in names)})
             SELECT {_row("a", names)} FROM {arriving} a

@@ -1,8 +1,8 @@
 """What the gate checks on a row: every check of a data set, derived from its class.
 
 Each check has two renderings that must agree: ``sql`` over the columns of a whole file in DuckDB (text cells named
-``r_<column>``, values named ``<column>``), and ``fails`` over one row in Python. ``tests/generative`` holds one
-against the other.
+``r_<column>``, values named ``<column>``, and the latest time that is not in the future, ``not_after``), and ``fails``
+over one row in Python. ``tests/generative`` holds one against the other.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _not_in_future(column: str, title: str) -> Check:
         column,
         "error",
         f"“{title}”不应晚于平台接收时间",
-        f"coalesce(\"{column}\" > getvariable('received_at') + INTERVAL 1 DAY, FALSE)",
+        f'coalesce("{column}" > not_after, FALSE)',
         fails,
     )
 

@@ -20,17 +20,25 @@ CHECKS_PER_MASK = 62
 """How many checks one BIGINT column of bits holds."""
 
 
-def columns_sql(data_set: type[DataSet], heads: Mapping[str, str]) -> str:
-    """Return the select list that reads a source's columns as trimmed text cells ``r_<column>``.
+def cells_sql(data_set: type[DataSet], heads: Mapping[str, str]) -> str:
+    """Return the select list that reads a source's columns as text cells ``r_<column>``, as they came.
 
     ``heads`` maps the data set's columns to the source's own column names; what it leaves out reads as missing.
     """
-    return ", ".join(f"{_cell_sql(field, heads.get(field.name))} AS r_{field.name}" for field in data_set.columns())
+    return ", ".join(f"{_cell_sql(heads.get(field.name))} AS r_{field.name}" for field in data_set.columns())
 
 
-def _cell_sql(field: Element, head: str | None) -> str:
-    quoted = '"' + (head or "").replace('"', '""') + '"'
-    cell = f"nullif(trim({quoted}::VARCHAR), '')" if head is not None else "NULL::VARCHAR"
+def _cell_sql(head: str | None) -> str:
+    return "NULL::VARCHAR" if head is None else '"' + head.replace('"', '""') + '"::VARCHAR'
+
+
+def trimmed_sql(data_set: type[DataSet], given: Container[str]) -> str:
+    """Return the select list that makes of text cells what counts: trimmed, empty ones missing."""
+    return ", ".join(f"{_trimmed_sql(field, given)} AS r_{field.name}" for field in data_set.columns())
+
+
+def _trimmed_sql(field: Element, given: Container[str]) -> str:
+    cell = f"nullif(trim(r_{field.name}), '')" if field.name in given else f"r_{field.name}"
     return cell if field.absent is None else f"coalesce({cell}, '{field.absent}')"
 
 
