@@ -3,12 +3,14 @@
     .venv/bin/python bench/city.py [residents] [years] [institutions] [loaders]     (default 20000 1 1200 2)
 
 Lincang has 2.26 million residents and some 1,200 institutions; a tenth of its people at all of its institutions is
-`226000 1 1200`. Loaders are processes that take one delivery after the other from disk, as workers do.
+`226000 1 1200`. Loaders are processes that take the deliveries from disk, those that wait together, as workers do.
+What has been taken is kept in the archive and removed where it was generated, so that no file lies on the disk twice.
 """
 
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,9 +20,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from intake import _register, _take  # the same steps as the benchmark of single deliveries
+from intake import register, take  # the same steps as the benchmark of single deliveries
+from processes import cpu_seconds, postmaster
 
 LOAD = "--load"
+SLICE = 64
+"""Deliveries that wait together."""
+
 DEFAULTS = ("20000", "1", "1200", "2")
 console = Console(width=120)
 
@@ -48,25 +54,26 @@ def _measure(folder: Path, residents: int, years: int, institutions: int, loader
     from kangqiao.simulation.city import generate_city
     from kangqiao.trust.actors import system_actor
 
-    table = Table("what", "seconds", "rows", "rows/s", "peak memory, MB", "GB", title=f"{residents:,} residents")
+    columns = ("what", "seconds", "CPU, s", "of it database", "rows", "rows/s", "peak memory, MB", "GB")
+    measured = Measured(Table(*columns, title=f"{residents:,} residents"), postmaster(folder / "home"))
     city = folder / "city"
-    started = time.perf_counter()
     made = generate_city(folder=city, residents=residents, years=years, seed=7, institutions=institutions)
-    _row(table, "generated", started, made.total_rows, size=_size(city))
+    measured.row("generated", made.total_rows, size=_size(city))
     call_command("migrate", verbosity=0)
-    _register(city)
-    started = time.perf_counter()
+    register(city)
+    measured.begin()
     running = [_start(city, number, loaders) for number in range(loaders)]
     done = [json.loads(each.communicate()[0].splitlines()[-1]) for each in running]
     rows, memory = sum(each["rows"] for each in done), max(each["memory"] for each in done)
     batches, files = (sum(each[word] for each in done) for word in ("batches", "files"))
     what = f"{batches:,} deliveries, {files:,} files through intake"
-    _row(table, what, started, rows, memory=memory, size=_size(folder / "home"))
-    started = time.perf_counter()
+    measured.row(what, rows, memory=memory, size=_size(folder / "home"))
+    measured.begin()
     matched = match(actor=system_actor("bench"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    _row(table, "who is who, from scratch", started, matched.compared, memory=peak, size=_size(folder / "home"))
-    console.print(table)
+    measured.row("who is who, from scratch", matched.compared, memory=peak, size=_size(folder / "home"))
+    console.print(measured.table)
+    console.print(f"of the disk {_size(folder / 'home' / 'archive'):.1f} GB are the archive")
     console.print(_accuracy(city / "truth"))
 
 
@@ -87,6 +94,32 @@ def _accuracy(truth: Path) -> Table:
     return table
 
 
+class Measured:
+    """The table of what steps took: by the clock, by the CPU of this process, its children and the database."""
+
+    def __init__(self, table: Table, database: int) -> None:
+        self.table, self._database = table, database
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to measure the next step."""
+        self._since = time.perf_counter(), _own_cpu(), cpu_seconds(self._database)
+
+    def row(self, what: str, rows: int, **used: float) -> None:
+        """Add the step that ends now."""
+        seconds, own, database = time.perf_counter(), _own_cpu(), cpu_seconds(self._database)
+        seconds, own, database = seconds - self._since[0], own - self._since[1], database - self._since[2]
+        shown = (f"{used['memory']:,.0f}" if "memory" in used else "–", f"{used['size']:.1f}")
+        spent = (f"{seconds:,.1f}", f"{own + database:,.0f}", f"{database:,.0f}")
+        self.table.add_row(what, *spent, f"{rows:,}", f"{rows / seconds:,.0f}", *shown)
+        console.print(" · ".join((what, *spent, f"{rows:,}", *shown)))
+
+
+def _own_cpu() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def _start(city: Path, number: int, loaders: int) -> subprocess.Popen:
     command = [sys.executable, __file__, LOAD, str(city), str(number), str(loaders)]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -100,20 +133,23 @@ def _load(city: Path, number: int, loaders: int) -> dict[str, float]:
 
         store = FileStore(settings.archive_url)
         paths = sorted((city / "batches").iterdir())[number::loaders]
-        batches = [_take(path, store, settings.home / "work") for path in paths]
-        parts = [part for batch in batches for part in batch.parts.all()]
+        parts, batches = [], 0
+        for start in range(0, len(paths), SLICE):
+            few = paths[start : start + SLICE]
+            parts += [part for batch in take(few, store, settings.home / "work") for part in batch.parts.all()]
+            batches += len(few)
+            _remove(few)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"rows": sum(p.rows for p in parts), "batches": len(batches), "files": len(parts), "memory": peak}
+    return {"rows": sum(p.rows for p in parts), "batches": batches, "files": len(parts), "memory": peak}
 
 
 def _size(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
 
 
-def _row(table: Table, what: str, started: float, rows: int, **used: float) -> None:
-    seconds = time.perf_counter() - started
-    shown = (f"{used['memory']:,.0f}" if "memory" in used else "–", f"{used['size']:.1f}")
-    table.add_row(what, f"{seconds:,.1f}", f"{rows:,}", f"{rows / seconds:,.0f}", *shown)
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 if __name__ == "__main__":

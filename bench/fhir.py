@@ -36,6 +36,7 @@ import psycopg  # noqa: E402
 
 import fhir_peer  # noqa: E402
 from fhir_payloads import PATIENTS, clinical, patient, visit  # noqa: E402
+from processes import cpu_seconds, postmaster  # noqa: E402
 
 django.setup()
 
@@ -57,7 +58,6 @@ from kangqiao.wiring.settings import database as database_settings  # noqa: E402
 
 CLIENTS = 32
 ROUND = 8.0
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -106,27 +106,6 @@ def keep(requests: list[bytes]) -> Path:
 # -- running and measuring -------------------------------------------------------------------------------------------
 
 
-def family(pid: int) -> list[int]:
-    """Return a process and all its descendants."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += family(int(child))
-    return found
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and its descendants, ended ones included."""
-    total = 0
-    for one in family(pid):
-        try:
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12]) + (int(fields[13]) + int(fields[14]) if one == pid else 0)
-    return total / TICK
-
-
 def load(what: str, requests: list[bytes], *, port: int, server: int, database: int, seconds: float) -> Measured:
     """Send the requests and return what was measured."""
     path = keep(requests)
@@ -163,12 +142,6 @@ def running(command: list[str], port: int, **environment: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-def postmaster(home: Path) -> int:
-    known = postgres.recorded(home)
-    assert known
-    return int((known.place / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def set_up(url: str) -> str:

@@ -95,10 +95,10 @@ def _run(folder: Path, home: Path) -> dict:
         from kangqiao.infra.files import FileStore
 
         call_command("migrate", verbosity=0)
-        _register(folder)
+        register(folder)
         store = FileStore(settings.archive_url)
         started = time.perf_counter()
-        batches = [_take(path, store, settings.home / "work") for path in sorted((folder / "batches").iterdir())]
+        batches = take(sorted((folder / "batches").iterdir()), store, settings.home / "work")
         seconds = time.perf_counter() - started
         parts = [part for batch in batches for part in batch.parts.all()]
         stages: Counter[str] = Counter()
@@ -114,20 +114,26 @@ def _run(folder: Path, home: Path) -> dict:
         }
 
 
-def _register(folder: Path) -> None:
+def register(folder: Path) -> None:
     from kangqiao.registry.services import import_registry
     from kangqiao.trust.actors import system_actor
 
     import_registry(path=folder / "registry.xlsx", actor=system_actor("bench"))
 
 
-def _take(path: Path, store, work: Path):
+def take(paths: list[Path], store, work: Path) -> list:
+    """Submit deliveries and process them, as many together as a worker would that finds them waiting."""
+    from kangqiao.intake.groups import MOST_BATCHES
     from kangqiao.intake.models import Door
-    from kangqiao.intake.services import process_batch, submit_parcel
+    from kangqiao.intake.services import process_batches, submit_parcel
     from kangqiao.trust.actors import system_actor
 
-    batch = submit_parcel(path=path, door=Door.COMMAND, actor=system_actor("bench"), store=store)
-    return process_batch(batch_id=batch.id, store=store, work=work)
+    taken, actor = [], system_actor("bench")
+    for start in range(0, len(paths), MOST_BATCHES):
+        few = paths[start : start + MOST_BATCHES]
+        batches = [submit_parcel(path=path, door=Door.COMMAND, actor=actor, store=store) for path in few]
+        taken += process_batches(batch_ids=[batch.id for batch in batches], store=store, work=work)
+    return taken
 
 
 def _limit(home: Path) -> float:

@@ -77,18 +77,19 @@ class Verdict:
 class Checked:
     """The files of one data set after the gate, by the places of their batches.
 
+    arrived   DuckDB's table of the rows as they came: place, row number, text cells
     relation  DuckDB's table of checked rows: place, row number, values, bits of failed checks, whether refused
     refusals  files that can not be taken as a whole, with the reason
     """
 
+    arrived: str
     relation: str
     verdicts: dict[int, Verdict]
     refusals: dict[int, PartRefused]
 
-    def cells(self, places: Iterable[int]) -> tuple[str, set[str]]:
-        """Return a query that reads the files of these places as they came, and which columns they have."""
-        verdicts = [self.verdicts[place] for place in places]
-        return " UNION ALL ".join(each.cells for each in verdicts), {name for each in verdicts for name in each.names}
+    def given(self) -> set[str]:
+        """Return the columns that any of the files has."""
+        return {name for verdict in self.verdicts.values() for name in verdict.names}
 
     def refuse(self, place: int, refusal: PartRefused) -> None:
         """Take back the verdict on a file: it can not be taken as a whole."""
@@ -145,15 +146,17 @@ def check_files(
     session: duckdb.DuckDBPyConnection, data_set: type[DataSet], tables: Mapping[int, TableFile], *, edition: str
 ) -> Checked:
     """Check the files of one data set, by the places of their batches, all of one edition."""
-    checked = Checked(f"checked_{data_set.table()}", {}, {})
+    checked = Checked(f"arrived_{data_set.table()}", f"checked_{data_set.table()}", {}, {})
     for place, table in tables.items():
         try:
             checked.verdicts[place] = _open(session, data_set, place, table, edition)
         except PartRefused as refusal:
             checked.refusals[place] = refusal
     if checked.verdicts:
-        _check(session, data_set, checked, edition)
+        _read(session, checked)
     if checked.verdicts:
+        statement = _checked_sql(data_set, checked.arrived, checked.given(), edition)
+        session.execute(f"CREATE OR REPLACE TABLE {checked.relation} AS {statement}")
         _judge(session, data_set, checked)
     return checked
 
@@ -175,13 +178,15 @@ def _open(
     return Verdict(table, cells, names, listed, notes=notes)
 
 
-def _check(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], checked: Checked, edition: str) -> None:
-    """Fill the table of checked rows; files that turn out not to be readable to their end are refused."""
+def _read(session: duckdb.DuckDBPyConnection, checked: Checked) -> None:
+    """Bring all rows into one table, as they came; files that turn out not to be readable to their end are refused.
+
+    Checking the files where they lie would set up the checks anew for each of them.
+    """
     session.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
-    cells, given = checked.cells(checked.verdicts)
-    statement = f"CREATE OR REPLACE TABLE {checked.relation} AS {_checked_sql(data_set, cells, given, edition)}"
+    cells = " UNION ALL ".join(verdict.cells for verdict in checked.verdicts.values())
     try:
-        session.execute(statement)
+        session.execute(f"CREATE OR REPLACE TABLE {checked.arrived} AS {cells}")
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
         raise  # our statement is wrong, not a file
     except duckdb.Error:
@@ -192,7 +197,7 @@ def _check(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], checked:
             name = checked.verdicts[place].table.path.name
             checked.refuse(place, PartRefused("unreadable", f"{name}：读取中断，文件损坏或不完整"))
         if checked.verdicts:
-            _check(session, data_set, checked, edition)
+            _read(session, checked)
 
 
 def _readable(session: duckdb.DuckDBPyConnection, verdict: Verdict) -> bool:
@@ -265,9 +270,9 @@ def _columns(data_set: type[DataSet], header: Iterable[str], edition: str) -> tu
     return names, [f"文件中有 {len(unknown)} 个未约定或重复的列，没有使用：{listed}"] if unknown else []
 
 
-def _checked_sql(data_set: type[DataSet], cells: str, given: Container[str], edition: str) -> str:
+def _checked_sql(data_set: type[DataSet], arrived: str, given: Container[str], edition: str) -> str:
     patient = ["r_patient_number AS patient_number"] if issubclass(data_set, Record) else []
-    trimmed = f"(SELECT batch_place, row_number, {trimmed_sql(data_set, given)} FROM ({cells}))"
+    trimmed = f"(SELECT batch_place, row_number, {trimmed_sql(data_set, given)} FROM {arrived})"
     current = f"(SELECT {current_cells_sql(data_set, edition)} FROM {trimmed})"
     typed = f"""
         SELECT cells.*, {values_sql(data_set, given)}, institution.id AS institution_id, sender.not_after

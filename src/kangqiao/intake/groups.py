@@ -32,7 +32,7 @@ from kangqiao.registry import queries as registry
 from kangqiao.standards.data_set import DataSet, data_sets
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import system_actor
-from kangqiao.trust.audit import record_act
+from kangqiao.trust.audit import Act, record_acts
 
 MOST_BATCHES, MOST_ROWS = 64, 250_000
 """Batches processed together, and their rows; one that has more is processed alone."""
@@ -192,6 +192,7 @@ class _Job:
         checked = check_files(session, data_set, tables, edition=edition)
         whole = self._whole(session, checked, files)
         self._keep_refused_rows(session, data_set, checked, whole)
+        session.execute(f"DROP TABLE IF EXISTS {checked.arrived}")
         stopwatch.lap("check")
         if whole:
             self._store(session, data_set, checked, whole, stopwatch)
@@ -271,14 +272,12 @@ def _fill(file: File, verdict: Verdict, stored: Stored) -> None:
 def _save(parts: Sequence[Part]) -> None:
     """Write the parts, each with its audit entry."""
     Part.objects.bulk_create(parts, update_conflicts=True, unique_fields=["id"], update_fields=STORED_FIELDS)
-    for part in parts:
-        record_act(
-            actor=system_actor("intake"),
-            action=Action.BATCH_STORE,
-            object_kind="batch",
-            object_id=part.batch_id,
-            detail={"data_set": part.data_set, "new": part.new, "changed": part.changed, "stale": part.stale},
-        )
+    acts = [Act(None, None, "batch", part.batch_id, _detail(part)) for part in parts]
+    record_acts(connection.connection, actor=system_actor("intake"), action=Action.BATCH_STORE, acts=acts)
+
+
+def _detail(part: Part) -> dict[str, Any]:
+    return {"data_set": part.data_set, "new": part.new, "changed": part.changed, "stale": part.stale}
 
 
 def _parts(batch: Batch, listed: Manifest) -> list[Part]:
