@@ -102,11 +102,7 @@ def _run(engine: str, folder: Path) -> None:
 
 
 def _ours(folder: Path) -> Iterator[tuple[str, pa.Table, int | None]]:
-    """Yield groups and how many doubts there are: the operating point first, then a looser one.
-
-    pyarrow loads pandas wherever it is; it is here for tests and Splink, not where the platform runs.
-    """
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    """Yield groups and how many doubts there are: the operating point first, then a looser one."""
     from kangqiao.identity.linkage.linking import compare, decide, learn
     from kangqiao.identity.linkage.model import Thresholds
 

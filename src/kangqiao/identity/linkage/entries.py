@@ -40,6 +40,17 @@ mother_form, mother_sound   of the mother's name
 """
 
 
+NAME: Final = np.dtype(
+    [
+        *((word, np.int64) for word in ("form", "letters", "sound", "stem")),
+        *((word, np.int32) for word in ("surname", "bearers")),
+        *((word, np.int8) for word in ("newborn", "length")),
+    ],
+    align=True,
+)
+"""What entries take from `Names`, side by side."""
+
+
 class Entries(NamedTuple):
     """What is compared, ordered so that registrations that look alike lie close together.
 
@@ -71,8 +82,12 @@ def entries_of(registrations: Registrations) -> Entries:
 def rows_of(registrations: Registrations, chosen: np.ndarray) -> np.ndarray:
     """Return the registrations at positions (int32) as rows of ENTRY."""
     rows = np.empty(len(chosen), ENTRY)
-    calendar = _lunar_days(registrations.rows["day"])
-    side_by_side(lambda span: _fill(rows[span], *registrations, chosen[span], calendar, townships()), spans(len(rows)))
+    names, calendar = np.empty(len(registrations.names.form), NAME), _lunar_days(registrations.rows["day"])
+    for word in NAME.names or ():
+        names[word] = getattr(registrations.names, word)
+    side_by_side(
+        lambda span: _fill(rows[span], registrations.rows, names, chosen[span], calendar, townships()), spans(len(rows))
+    )
     return rows
 
 
@@ -134,22 +149,21 @@ def _once(count, contents, rows, by_likeness):  # pragma: no cover - compiled
 def _fill(rows, registrations, names, chosen, calendar, townships):  # pragma: no cover - compiled
     for place in range(len(chosen)):
         one, to = registrations[chosen[place]], rows[place]
-        name, mother, fit = one.name, one.mother, trust(one.fit, one.key, one.sex, one.birth)
+        name, mother, fit = names[one.name], names[one.mother], trust(one.fit, one.key, one.sex, one.birth)
         own = one.key > 0 and fit != FAR
         to.key, to.number, to.card, to.phone = one.key, one.number, one.card, one.phone
         to.division, to.mother_key = one.division, one.mother_key
-        to.letters, to.sound, to.stem = names.letters[name], names.sound[name], names.stem[name]
-        to.mother_form, to.mother_sound = names.form[mother], names.sound[mother]
-        to.name, to.mother, to.surname = name, mother, names.surname[name]
+        to.letters, to.sound, to.stem, to.surname = name.letters, name.sound, name.stem, name.surname
+        to.mother_form, to.mother_sound = mother.form, mother.sound
+        to.name, to.mother, to.newborn, to.length = one.name, one.mother, name.newborn, name.length
         to.birth = one.birth
         to.own_birth = one.key // 1000 % 100_000_000 if own else one.birth
         to.day, to.registered, to.institution = one.day, one.registered, one.institution
-        to.bearers, to.holders, to.callers = names.bearers[name], one.holders, one.callers
+        to.bearers, to.holders, to.callers = name.bearers, one.holders, one.callers
         to.check, to.fit, to.sex = one.check, fit, one.sex
         to.own_sex = 2 - one.key % 2 if own else one.sex
         to.lunar = calendar.lunar[one.day - calendar.first]
         to.renumbered = renumbered_one(one.division, townships)
-        to.newborn, to.length = names.newborn[name], names.length[name]
 
 
 @numba.njit(cache=True, nogil=True)
