@@ -52,7 +52,7 @@ def clustered(
     thresholds: Thresholds,
     known: np.ndarray | None = None,
 ) -> Clusters:
-    """Decide which rows of entries are one person. Of equally strong links the one of earlier rows goes first.
+    """Decide which rows of entries are one person. Of equally strong links the earlier one goes first.
 
     `known` (int32) names for each of the first rows the first row of the person it was decided to be: that stays, and
     only links of further rows decide anything.

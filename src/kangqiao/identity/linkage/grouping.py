@@ -55,13 +55,17 @@ def _sort(key, keys, rows, half_keys, half_rows):  # pragma: no cover - compiled
     Returns how many rows have keys. Memory, here as wherever much is needed, is NumPy's: it asks for large pages.
     """
     count = _scatter(key, keys, rows)
-    ends, inner = np.empty((1 << DIGIT) + 1, np.int64), np.empty((1 << DIGIT) + 1, np.int64)
-    _sort_by_digit(keys[:count], rows[:count], half_keys, half_rows, 64 - DIGIT, ends)
-    start = 0
-    for digit in range(1 << DIGIT):
-        one = slice(start, ends[digit])
-        _sort_by_digit(half_keys[one], half_rows[one], keys[one], rows[one], 64 - 2 * DIGIT, inner)
-        start = ends[digit]
+    if count > FEW:
+        ends, inner = np.empty((1 << DIGIT) + 1, np.int64), np.empty((1 << DIGIT) + 1, np.int64)
+        _sort_by_digit(keys[:count], rows[:count], half_keys, half_rows, 64 - DIGIT, ends)
+        start = 0
+        for end in ends[:-1]:
+            one = slice(start, end)
+            if end - start > FEW:
+                _sort_by_digit(half_keys[one], half_rows[one], keys[one], rows[one], 64 - 2 * DIGIT, inner)
+            else:
+                keys[one], rows[one] = half_keys[one], half_rows[one]
+            start = end
     _settle(keys[:count], rows)
     return count
 
@@ -78,11 +82,7 @@ def _scatter(key, keys, rows):  # pragma: no cover - compiled
 
 @numba.njit(cache=True, nogil=True)
 def _sort_by_digit(keys, rows, to_keys, to_rows, shift, ends):  # pragma: no cover - compiled
-    """Copy in the order of a digit, a few as they are; `ends` tells where each digit ends."""
-    if len(keys) < FEW:
-        to_keys[: len(keys)], to_rows[: len(keys)] = keys, rows
-        ends[:] = len(keys)
-        return
+    """Copy in the order of a digit; `ends` tells where each digit ends."""
     ends[:] = 0
     for key in keys:
         ends[_digit(key, shift) + 1] += 1
