@@ -57,21 +57,21 @@ def _set_up_django() -> None:
 def _merge(city: Path, target: Path) -> None:
     """Lay the city's Parquet files together as one delivery of its first sender, every key once."""
     from kangqiao.infra.files import sm3_of_file
-    from kangqiao.standards.data_set import data_sets
+    from kangqiao.standards.data_set import Record, data_sets
 
     batches = sorted(path for path in (city / "batches").iterdir() if (path / "manifest.json").exists())
     listed = json.loads((batches[0] / "manifest.json").read_text())
     sender, folder = listed["sender"], target / "batches" / "merged"
     folder.mkdir(parents=True)
     listed["data_sets"] = []
-    for word in data_sets():
+    for word, data_set in data_sets().items():
         files = [str(path / f"{word}.parquet") for path in batches if (path / f"{word}.parquet").exists()]
         if not files:
             continue
         file = folder / f"{word}.parquet"
-        merged = f"""SELECT * REPLACE ('{sender}' AS institution_code,
-                institution_code || '-' || patient_number AS patient_number,
-                institution_code || '-' || source_key AS source_key)
+        numbered = ["source_key", "patient_number"] if issubclass(data_set, Record) else ["source_key"]
+        unique = ", ".join(f"institution_code || '-' || {name} AS {name}" for name in numbered)
+        merged = f"""SELECT * REPLACE ('{sender}' AS institution_code, {unique})
             FROM read_parquet({files}, union_by_name = true)
             QUALIFY row_number() OVER (PARTITION BY institution_code, source_key ORDER BY revised_at DESC) = 1"""
         (rows,) = duckdb.execute(f"COPY ({merged}) TO '{file}' (FORMAT parquet)").fetchall()[0]
