@@ -249,7 +249,7 @@ def loader(url: str, folder: Path) -> tuple[Callable[[int, int], None], Callable
         return session.sql(
             f"""SELECT institution, local_number, name, sex, birth_date, key_type, key_number,
                        CASE WHEN key_number IS NULL THEN document_number END, health_card, NULL, phone, division,
-                       mother_name, mother_document, registered_at
+                       mother_name, mother_document, registered_at, NULL, NULL, NULL
                   FROM ({keyed}) WHERE record >= {first} AND record < {end}"""
         )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from kangqiao.identity.documents import HELD
 from kangqiao.identity.models import Patient
 from kangqiao.identity.services import Registration, Source, register_patients
 from kangqiao.infra.ids import uuid7
@@ -24,6 +25,7 @@ from people import BATCH, citizen_number, make_institution, moment, resident_of,
 CITY, COUNTY, TOWNSHIP, VILLAGE = "530900000000", "530902000000", "530902001000", "530902001001"
 NEXT_VILLAGE, OTHER_COUNTY, KUNMING = "530902001002", "530926000000", "530103000000"
 HOUSEHOLD_NUMBER = "53000077"
+NUMBERS = (*HELD, "document_issuer", "document_valid_until")
 
 
 def settle(
@@ -40,7 +42,8 @@ def settle(
 ) -> UUID:
     """Register a patient with an institution, store the row it sent, and return the patient's id."""
     born, at = dt.date.fromisoformat(birth), moment(revised)
-    registration = Registration(institution.id, number, name, sex, born, "01" if key else None, key)
+    numbers = {word: said[word] for word in NUMBERS if word in said}
+    registration = Registration(institution.id, number, name, sex, born, "01" if key else None, key, **numbers)
     with transaction.atomic():
         register_patients(connection.connection, source=Source.registrations([registration]), actor_id=None)
     patient_id = Patient.objects.get(institution_id=institution.id, local_number=number).id
@@ -65,7 +68,9 @@ class Village:
             self.hospital, "P1", "李国强", "1", "1980-03-05", key=self.father_key, phone="13908830001", house="5 号"
         )
         self.mother = settle(self.hospital, "P2", "王秀英", "2", "1982-04-16", key=self.mother_key)
-        self.child = settle(self.hospital, "P3", "李小花", "2", "2020-05-06", key=self.child_key)
+        card = {"document_issuer": "临翔区公安局", "document_valid_until": dt.date(2025, 6, 1)}
+        numbers = {"health_card": "530900000146", "insurance_number": "53090000000146"}
+        self.child = settle(self.hospital, "P3", "李小花", "2", "2020-05-06", key=self.child_key, **card, **numbers)
         self.old = settle(self.hospital, "P4", "李老根", "1", "1940-01-01", key=self.old_key)
         self.lodger = settle(self.hospital, "P5", "岩温", "1", "1990-07-01", division=NEXT_VILLAGE)
         self._happen()

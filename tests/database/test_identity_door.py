@@ -27,6 +27,10 @@ LU = {
     "document_number": ORDINARY["key_number"],
     "phone": ORDINARY["phone"],
     "division": ORDINARY["division"],
+    "health_card": "530900000017",
+    "insurance_number": "53090000000017",
+    "document_issuer": "凤庆县公安局",
+    "document_valid_until": "2046-05-01",
 }
 WITHOUT_NUMBER = {word: LU[word] for word in ("name", "sex", "birth_date", "phone", "division")} | {
     "local_number": "B1"
@@ -87,7 +91,12 @@ def _knows_all_numbers(ask: Ask, resident: str) -> None:
     by_number = ask("identifiers", {"institution": 2, "local_number": "B1"})
     by_document = ask("identifiers", {"document_type": "01", "document_number": LU["document_number"]})
     by_resident = ask(f"residents/{resident}/identifiers")
-    assert by_number.content == by_document.content == by_resident.content
+    by_insurance = ask("identifiers", {"insurance_number": LU["insurance_number"]})
+    assert by_number.content == by_document.content == by_resident.content == by_insurance.content
+    card = {word: by_number.content["documents"][0][word] for word in ("issuer", "valid_until", "institutions")}
+    assert card == {"issuer": "凤庆县公安局", "valid_until": "2046-05-01", "institutions": [1]}
+    assert [each["number"] for each in by_number.content["health_cards"]] == [LU["health_card"]]
+    assert by_number.content["archive_numbers"] == []
     assert [each["local_number"] for each in by_number.content["local_numbers"]] == ["A1", "B1"]
     assert "no-store" in by_number.headers["cache-control"]
     page = ask("search", {"name": "鲁文", "birth_year": 1987})
@@ -106,6 +115,15 @@ def _follows_changes(ask: Ask, patient: str) -> None:
     assert sorted((each["kind"], each["taken_back"]) for each in next_ones) == [("apart", False), ("match", True)]
 
 
+def test_a_number_of_several_residents_is_answered_with_all_of_them(ask: Ask) -> None:
+    one = ask("patients", LU)
+    other = {"name": "赵国强", "sex": "1", "birth_date": "1960-07-01", "local_number": "B2"}
+    another = ask("patients", other | {"health_card": LU["health_card"]}, institution=2)
+    answer = ask("identifiers", {"health_card": LU["health_card"]})
+    assert (answer.status, answer.content["error"]) == (409, "multiple-matches")
+    assert answer.content["residents"] == sorted(each.content["resident"] for each in (one, another))
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
@@ -116,6 +134,7 @@ def _follows_changes(ask: Ask, patient: str) -> None:
         ("patients", LU | {"weight": 50}, 400, "有接口文档之外的字段，请核对字段名"),
         ("match", {"sex": "1"}, 400, "信息太少，无法比对：请提供证件号码，或姓名和出生日期。"),
         ("identifiers", {"institution": 1, "local_number": "nobody"}, 404, "没有这位居民"),
+        ("identifiers", {"health_card": "1", "insurance_number": "2"}, 400, "一次只能查一个号码"),
         ("changes?after=yesterday", None, 400, "after 应为上一次返回的 next"),
         ("elsewhere", None, 404, "没有这个地址"),
         ("match", None, 405, "该地址不支持这种请求方法"),

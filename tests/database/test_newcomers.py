@@ -1,6 +1,7 @@
 """A new patient stored by one statement is as one that came in a file."""
 
-from datetime import datetime
+from datetime import date, datetime
+from itertools import cycle, product
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,11 @@ from kangqiao.infra.ids import uuid7
 from kangqiao.simulation.identities.generating import LAST_DAY, generate_identities
 from matching_people import WITHOUT, registrations
 
+DESCRIPTIONS = cycle(
+    product((None, "5309000001"), (None, "临翔分局", "凤庆县公安局"), (None, date(2030, 1, 1), date(2040, 1, 1)))
+)
+"""An insurance number, and who issued the document until when; not all of it told by everybody."""
+
 pytestmark = pytest.mark.usefixtures("database")
 
 
@@ -39,7 +45,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> list[Registration]:
                    CASE WHEN key_number IS NULL THEN document_number END, health_card, NULL, phone, division,
                    mother_name, mother_document, registered_at FROM ({keyed}) ORDER BY record"""
     ).fetchall()
-    return [Registration(*row) for row in rows]
+    return [Registration(*row, *next(DESCRIPTIONS)) for row in rows]
 
 
 def store(row: Registration) -> None:
@@ -75,8 +81,10 @@ def told() -> tuple[list, list]:
         )
         for link in links
     ]
-    held = ResidentIdentifier.objects.values_list("type", "number", "institution_id", "resident_id")
-    return sorted(who, key=str), sorted((*row[:3], named[row[3]]) for row in held)
+    held = ResidentIdentifier.objects.values_list(
+        "resident_id", "type", "number", "institution_id", "issuer", "valid_until"
+    )
+    return sorted(who, key=str), sorted(((named[resident], *row) for resident, *row in held), key=str)
 
 
 def test_one_statement_stores_what_the_statements_of_files_store(city: list[Registration]) -> None:

@@ -133,7 +133,12 @@ def test_long_lists_of_events_go_on_where_the_page_ended(village):
 def test_a_person_is_shown_with_home_household_family_and_life(village):
     seen = portrait(village.mother)
     assert seen.home.division == "临翔区 章嘎社区居民委员会"
-    assert [each.number for each in seen.identifiers] == [village.mother_key]
+    assert [(each.number.label, each.number.number) for each in seen.numbers] == [
+        ("居民身份证", village.mother_key),
+        ("院内患者号", "P2"),
+        ("院内患者号", "H2"),
+    ]
+    assert seen.numbers[0].institutions == ("临翔医院", "临沧市公安局")
     assert [member.person.name for member in seen.households[0].members] == ["李国强", "王秀英", "李小花", "李老根"]
     assert [(each.relation, each.person.name) for each in seen.relatives] == [("子女", "李小花")]
     assert [step.title for step in seen.steps] == ["出生", "户口登记", "入户", "子女出生"]

@@ -8,12 +8,13 @@ import pytest
 from django.db import connection
 
 from identity_invariants import broken_invariants
-from kangqiao.identity.cross_references import Sought, identifiers_of, people_like
-from kangqiao.identity.documents import DocumentKey, DocumentType
-from kangqiao.identity.errors import NothingToCompare
+from kangqiao.identity.cross_references import HeldNumber, LocalNumber, Sought, identifiers_of, people_like
+from kangqiao.identity.documents import HELD, DocumentKey, DocumentType
+from kangqiao.identity.errors import NothingToCompare, SeveralResidents
 from kangqiao.identity.likeness import Demographics, match
 from kangqiao.identity.matching import match_waiting
 from kangqiao.identity.models import Clue, Decision, Doubt, Link, Patient, Resident, Unmatched
+from kangqiao.identity.numbers import numbers_of
 from kangqiao.identity.registering import Outcome, register
 from kangqiao.trust.actors import Actor, ActorKind, system_actor
 from kangqiao.trust.errors import NotPermitted
@@ -186,13 +187,50 @@ def test_a_machine_registers_only_for_its_own_institution() -> None:
 def test_from_one_number_to_all_others() -> None:
     known, new = arrive({}, {**WITHOUT, "local_number": "L2"})
     document = DocumentKey(DocumentType.CITIZEN_ID, ORDINARY["key_number"])
-    for by in (document, (2, "L2"), known.resident_id, new.patient_id):
+    for by in (document, LocalNumber(2, "L2"), known.resident_id, new.patient_id):
         found = identifiers_of(by=by, actor=SYSTEM)
         assert found is not None
-        assert found.documents == (("01", ORDINARY["key_number"]),)
-        assert [(each.institution_id, each.local_number) for each in found.local_numbers] == [(1, "1"), (2, "L2")]
-    assert identifiers_of(by=(7, "nobody"), actor=SYSTEM) is None
+        assert [(each.kind, each.number, each.institutions) for each in found.numbers] == [
+            ("01", ORDINARY["key_number"], (1,)),
+            ("local_number", "1", (1,)),
+            ("local_number", "L2", (2,)),
+        ]
+    assert identifiers_of(by=LocalNumber(7, "nobody"), actor=SYSTEM) is None
     assert AuditEntry.objects.filter(action="identity:resident:find").count() == 5
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("kind", HELD)
+def test_a_number_that_is_no_document_finds_whose_it_is(kind: str) -> None:
+    known, _ = arrive({kind: "5309000017"}, {**WITHOUT, kind: "5309000017"})
+    found = identifiers_of(by=HeldNumber(kind, "5309000017"), actor=SYSTEM)
+    assert found is not None
+    assert found.resident_id == known.resident_id
+    assert [(each.number, each.institutions) for each in found.numbers if each.kind == kind] == [("5309000017", (1, 2))]
+    assert identifiers_of(by=HeldNumber(kind, "5309000018"), actor=SYSTEM) is None
+
+
+@pytest.mark.usefixtures("database")
+def test_of_a_number_that_several_tell_nobody_guesses_whose_it_is() -> None:
+    other = {"name": "赵国强", "key_number": number("53352219870314646"), "sex": "1", "phone": None}
+    one, another = arrive({"insurance_number": "5309"}, {**other, "insurance_number": "5309"})
+    with pytest.raises(SeveralResidents) as raised:
+        identifiers_of(by=HeldNumber("insurance_number", "5309"), actor=SYSTEM)
+    assert set(raised.value.residents) == {one.resident_id, another.resident_id}
+    assert "5309" not in str(raised.value)
+    entry = AuditEntry.objects.get(action="identity:resident:find")
+    assert entry.detail["found"] == 2
+
+
+@pytest.mark.usefixtures("database")
+def test_every_number_tells_issuer_validity_and_who_told_it_when() -> None:
+    told = {"document_issuer": "凤庆县公安局", "document_valid_until": date(2026, 5, 1), "insurance_number": "5309"}
+    known, _ = arrive(told, {**WITHOUT, "insurance_number": "5309", "registered_on": date(2025, 1, 2)})
+    card, insured, *local = numbers_of(known.resident_id)
+    assert (card.label, card.issuer, card.institutions) == ("居民身份证", "凤庆县公安局", (1,))
+    assert [card.expired_on(date(2026, 5, day)) for day in (1, 2)] == [False, True]
+    assert (insured.label, insured.seen) == ("医保编号", (date(2024, 5, 6), date(2025, 1, 2)))
+    assert [(each.label, each.institutions) for each in local] == [("院内患者号", (1,)), ("院内患者号", (2,))]
 
 
 @pytest.mark.usefixtures("database")

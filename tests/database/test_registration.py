@@ -255,6 +255,51 @@ def test_an_identifier_remembers_the_last_day_it_was_seen() -> None:
     assert identifier.first_seen_on == date(2020, 1, 1) < identifier.last_seen_on
 
 
+OLD, NEW = date(2026, 5, 1), date(2046, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ([(None, None)], (None, None)),
+        ([("临翔分局", OLD)], ("临翔分局", OLD)),
+        ([(None, None), ("临翔分局", OLD)], ("临翔分局", OLD)),
+        ([("临翔分局", OLD), (None, None)], ("临翔分局", OLD)),
+        ([("临翔分局", OLD), ("凤庆县公安局", NEW)], ("凤庆县公安局", NEW)),
+        ([("凤庆县公安局", NEW), ("临翔分局", OLD)], ("凤庆县公安局", NEW)),
+        ([(None, NEW), ("临翔分局", OLD)], ("临翔分局", NEW)),
+        ([("临翔分局", OLD), (None, NEW)], ("临翔分局", NEW)),
+        ([("临翔分局", OLD), ("凤庆县公安局", None)], ("临翔分局", OLD)),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_of_a_renewed_document_the_later_end_counts(told: list[tuple], known: tuple, at_once: bool) -> None:
+    rows = [
+        arriving("a", ZHANG, institution=place)._replace(document_issuer=issuer, document_valid_until=until)
+        for place, (issuer, until) in enumerate(told, start=1)
+    ]
+    for some in [rows] if at_once else [[row] for row in rows]:
+        register(*some)
+    assert ResidentIdentifier.objects.values_list("issuer", "valid_until").get() == known
+
+
+def test_a_patient_may_say_later_until_when_its_document_is_valid() -> None:
+    register(arriving("a", ZHANG))
+    told = arriving("a", ZHANG)._replace(
+        insurance_number="5309001", document_issuer="临翔分局", document_valid_until=NEW
+    )
+    assert register(told) == Registered(changed=1)
+    assert ResidentIdentifier.objects.values_list("issuer", "valid_until").get() == ("临翔分局", NEW)
+    assert Patient.objects.values_list("insurance_number", "document_valid_until").get() == ("5309001", NEW)
+    assert register(told) == Registered()
+
+
+def test_a_document_is_not_described_by_whoever_borrows_it() -> None:
+    register(arriving("a", ZHANG))
+    register(arriving("b", ZHANG, name="李国强")._replace(document_issuer="临翔分局", document_valid_until=NEW))
+    assert ResidentIdentifier.objects.values_list("issuer", "valid_until").get() == (None, None)
+
+
 def test_a_table_of_registrations_does_what_rows_do() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE arriving_here (extra int, {DECLARED}) ON COMMIT DROP")

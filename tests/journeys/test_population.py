@@ -73,6 +73,10 @@ def test_from_the_city_to_a_village_a_household_and_a_person(steward: Page, vill
     expect(page.get_by_role("heading", level=1)).to_contain_text("李小花")
     expect(page.get_by_role("list").filter(has_text="母亲")).to_contain_text("王秀英")
     expect(page.get_by_text(village.child_key)).to_have_count(0)
+    card = page.get_by_role("row").filter(has_text="居民身份证").first
+    expect(card).to_contain_text("已过期")
+    expect(card).to_contain_text("临翔区公安局")
+    expect(page.get_by_role("row").filter(has_text="医保编号")).to_contain_text("临翔医院")
     look(page, shoot, "person")
     page.get_by_role("button", name="显示完整号码").click()
     expect(page.get_by_text(village.child_key).first).to_be_visible()

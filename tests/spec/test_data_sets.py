@@ -85,6 +85,19 @@ BROKEN: list[tuple[type[DataSet], dict[str, Any], set[str]]] = [
         },
         {"not-before"},
     ),
+    *[
+        (
+            PatientRegistration,
+            {
+                "document_type": "01",
+                "document_number": "x",
+                "document_valid_until": dt.date(2026, 3, last),
+                "registered_at": day(4),
+            },
+            broken,
+        )
+        for last, broken in ((3, {"expired"}), (4, set()))
+    ],
     (OutpatientEncounter, {"department": "内科", "visited": day(2), "ended": day(1)}, {"not-before"}),
     (OutpatientEncounter, {"department": "内科", "visited": day(1), "ended": day(1)}, set()),
     (InpatientStay, {"admitted": day(5), "discharged": day(4), "leaving": "1"}, {"not-before"}),

@@ -294,6 +294,23 @@ def test_the_mother_is_the_contact_whose_relationship_says_so():
     assert cells(patient(contact=contacts[:1]), "patient-registration").get("mother_name") is None
 
 
+def test_a_document_says_who_issued_it_until_when_and_an_insurance_number_is_that_of_a_member():
+    card = {
+        "type": {"coding": [{"code": "NNCHN"}]},
+        "value": "11010519491231002X",
+        "assigner": {"display": "凤庆县公安局"},
+    }
+    member = {"type": {"coding": [{"code": "MB"}]}, "value": "5309", "period": {"end": "2030-01-01"}}
+    row = cells(patient(identifier=[member, card | {"period": {"end": "2046-05-01"}}]), "patient-registration")
+    assert (row["document_issuer"], row["document_valid_until"], row["insurance_number"]) == (
+        "凤庆县公安局",
+        "2046-05-01",
+        "5309",
+    )
+    vague = cells(patient(identifier=[card | {"period": {"end": "2046-05"}}, member]), "patient-registration")
+    assert "document_valid_until" not in vague
+
+
 def test_an_animal_is_no_resident():
     animal = [{"url": "http://hl7.org/fhir/StructureDefinition/patient-animal"}]
     assert errors(patient(extension=animal)) == [("该患者是动物，不登记为居民", "Patient.extension")]

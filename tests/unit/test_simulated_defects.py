@@ -1,5 +1,6 @@
 """Defects of the synthetic city that only stored data show: brute force finds those noted, and no other."""
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -326,14 +327,27 @@ def test_children_say_who_their_mothers_are(stored):
     assert all(number for _, number in told if number is not None)
 
 
-def test_one_person_has_one_health_card_and_one_archive_number(stored):
-    for column in ("health_card", "archive_number"):
+def test_one_person_has_one_number_of_each_kind(stored):
+    shares = {"health_card": (0.05, 0.5), "archive_number": (0.05, 0.5), "insurance_number": (0.6, 0.9)}
+    for column, (least, most) in shares.items():
         shown = stored.execute(f"""
             SELECT count({column}), count(*), max(numbers) FROM (
                 SELECT {column}, count(DISTINCT {column}) OVER (PARTITION BY resident) AS numbers
                 FROM "patient-registration" JOIN patients USING (institution_code, patient_number))""").fetchall()
         assert shown[0][2] == 1
-        assert 0.05 < shown[0][0] / shown[0][1] < 0.5
+        assert least < shown[0][0] / shown[0][1] < most
+
+
+def test_only_citizens_cards_that_were_read_tell_issuer_and_validity(stored):
+    ((described, others, cards, longest),) = stored.execute("""
+        SELECT count(document_valid_until), count_if(document_valid_until IS NOT NULL AND (
+                   document_issuer IS NULL OR document_type <> '01' OR document_valid_until[:10]::DATE < day)),
+               count_if(document_type = '01'), max(document_valid_until[:10]::DATE)
+        FROM "patient-registration"
+        """).fetchall()
+    assert others == 0
+    assert 0.3 < described / cards < 1
+    assert longest == dt.date(9999, 12, 31)
 
 
 def test_there_are_two_spells_of_each_kind_at_different_institutions(stored):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,11 +19,15 @@ from msgspec import Meta, Struct
 from kangqiao.gateway.api import in_thread
 from kangqiao.gateway.errors import Forbidden, Malformed, MethodNotAllowed, NotFound, Unavailable
 from kangqiao.gateway.http import Request, Response
-from kangqiao.identity.documents import DocumentKey, Unusable
-from kangqiao.identity.errors import NothingToCompare
+from kangqiao.identity.documents import HELD, DocumentKey, Unusable
+from kangqiao.identity.errors import NothingToCompare, SeveralResidents
 from kangqiao.identity.rules import EARLIEST_BIRTH, normalise_document
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.permissions import Permission
+
+if TYPE_CHECKING:
+    from kangqiao.identity.cross_references import By
+    from kangqiao.identity.numbers import Number
 
 PREFIX: Final = "/api/identity/"
 JSON: Final = "application/json"
@@ -57,15 +61,24 @@ class Registering(Described, kw_only=True):
 
     local_number: Text
     archive_number: Text | None = None
+    insurance_number: Text | None = None
+    document_issuer: Text | None = None
+    document_valid_until: date | None = None
+
+
+TOLD_TO_REGISTER: Final = ("archive_number", "insurance_number", "document_issuer", "document_valid_until")
 
 
 class Numbered(Struct, forbid_unknown_fields=True, kw_only=True):
-    """One number of a person: a document's, or an institution's own."""
+    """One number of a person: a document's, an institution's own, or one of `HELD`."""
 
     document_type: Annotated[str, Meta(max_length=2)] | None = None
     document_number: Text | None = None
     institution: int | None = None
     local_number: Text | None = None
+    health_card: Text | None = None
+    archive_number: Text | None = None
+    insurance_number: Text | None = None
 
 
 class Looking(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -125,7 +138,7 @@ class IdentityDoor:
         registration = Registration(
             institution_id=actor.institution_id,
             local_number=told.local_number.strip(),
-            archive_number=told.archive_number,
+            **{word: getattr(told, word) for word in TOLD_TO_REGISTER},
             **_said(told),
         )
         if not registration.local_number:
@@ -205,24 +218,47 @@ def _said(told: Described) -> dict[str, Any]:
     }
 
 
-async def _identifiers(by: DocumentKey | tuple[int, str] | UUID, actor: Actor) -> Response:
+async def _identifiers(by: By, actor: Actor) -> Response:
     from kangqiao.identity.cross_references import identifiers_of
 
-    found = await in_thread(lambda: identifiers_of(by=by, actor=actor))
+    try:
+        found = await in_thread(lambda: identifiers_of(by=by, actor=actor))
+    except SeveralResidents as error:
+        told = {"error": "multiple-matches", "message": str(error), "residents": error.residents}
+        return _json(409, told)
     if found is None:
         raise NotFound("没有这位居民")
-    return _json(
-        200,
-        {
-            "resident": found.resident_id,
-            "state": found.state.value,
-            "documents": [{"type": kind, "number": number} for kind, number in found.documents],
-            "local_numbers": [
-                {"institution": each.institution_id, "local_number": each.local_number, "patient": each.patient_id}
-                for each in found.local_numbers
-            ],
-        },
-    )
+    return _json(200, {"resident": found.resident_id, "state": found.state.value, **_by_kind(found.numbers)})
+
+
+def _by_kind(numbers: Sequence[Number]) -> dict[str, list[dict[str, Any]]]:
+    """Return numbers as the door shows them: documents, each kind that patients hold, the institutions' own."""
+    from kangqiao.identity.numbers import LABELS
+
+    return {
+        "documents": [
+            {
+                "type": each.kind,
+                "number": each.number,
+                "issuer": each.issuer,
+                "valid_until": each.valid_until,
+                **_told(each),
+            }
+            for each in numbers
+            if each.kind not in LABELS
+        ],
+        **{f"{kind}s": [{"number": n.number, **_told(n)} for n in numbers if n.kind == kind] for kind in HELD},
+        "local_numbers": [
+            {"institution": each.institutions[0], "local_number": each.number, "patient": each.patients[0]}
+            for each in numbers
+            if each.is_local
+        ],
+    }
+
+
+def _told(number: Number) -> dict[str, Any]:
+    first, last = number.seen or (None, None)
+    return {"first_seen_on": first, "last_seen_on": last, "institutions": number.institutions}
 
 
 async def _search(told: Looking, actor: Actor) -> Response:
@@ -274,12 +310,22 @@ def _place(word: str) -> tuple[datetime, UUID]:
         raise Malformed("after 应为上一次返回的 next") from None
 
 
-def _number(told: Numbered) -> DocumentKey | tuple[int, str]:
+def _number(told: Numbered) -> By:
+    from kangqiao.identity.cross_references import HeldNumber, LocalNumber
+
+    held = [HeldNumber(kind, number.strip()) for kind in HELD if (number := getattr(told, kind))]
+    local = told.local_number is not None and told.institution is not None
+    if len(held) + local + (told.document_number is not None) > 1:
+        raise Malformed("一次只能查一个号码")
+    if held:
+        return held[0]
     if told.institution is not None and told.local_number:
-        return told.institution, told.local_number
+        return LocalNumber(told.institution, told.local_number)
     found = normalise_document(told.document_type, told.document_number, today=timezone.localdate())
     if isinstance(found, Unusable):
-        raise Malformed(f"{found.problem.message}；也可以给出 institution 和 local_number")
+        raise Malformed(
+            f"{found.problem.message}；也可以给出 institution 和 local_number，或健康卡号、健康档案编号、医保编号"
+        )
     return found
 
 

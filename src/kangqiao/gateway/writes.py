@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from kangqiao.formats.fhir.mapping import Problem
@@ -18,6 +18,12 @@ from kangqiao.identity.services import Registration
 from kangqiao.infra.ids import uuid7
 from kangqiao.standards.conditions import CITY_TIME
 from kangqiao.trust.actors import Actor
+
+AS_WRITTEN: Final = (
+    *("document_issuer", "document_valid_until", "health_card", "archive_number", "insurance_number"),
+    *("phone", "division", "mother_name"),
+)
+"""What identity is told as the registration has it."""
 
 
 class Effect(Enum):
@@ -86,8 +92,8 @@ class Write:
             known.number if known else None,
             shown_number=None if known else values["document_number"],
             mother_number=values["mother_document"],
-            **{each: values[each] for each in ("health_card", "archive_number", "phone", "division", "mother_name")},
             registered_on=values["registered_at"].astimezone(CITY_TIME).date(),
+            **{word: values[word] for word in AS_WRITTEN},
         )
 
 

@@ -4,19 +4,19 @@ What the transactions “Patient Identifier Cross-reference” and “Patient De
 of our own: other messages can be made of what is returned here.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from kangqiao.identity.documents import DocumentKey
-from kangqiao.identity.errors import NothingToCompare
-from kangqiao.identity.models import Link, Resident, ResidentIdentifier
-from kangqiao.identity.queries import Person, people
+from kangqiao.identity.errors import NothingToCompare, SeveralResidents
+from kangqiao.identity.models import Patient, Resident, ResidentIdentifier
+from kangqiao.identity.numbers import Number, numbers_of
+from kangqiao.identity.queries import Person, people, residents_of
 from kangqiao.identity.standing import root_of
 from kangqiao.infra.paging import key_page
 from kangqiao.trust.actions import Action
@@ -25,6 +25,8 @@ from kangqiao.trust.audit import record_act
 from kangqiao.trust.permissions import Permission
 
 LARGEST_PAGE: Final = 50
+MOST_HOLDERS, MOST_NAMED = 1000, 20
+"""Patients that are looked at, and residents that are named, where many hold one number."""
 SHORTEST_NAME: Final = 2
 """Characters a name must begin with where nothing else is known."""
 
@@ -35,17 +37,27 @@ class LocalNumber:
 
     institution_id: int
     local_number: str
-    patient_id: UUID
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HeldNumber:
+    """A health card, an archive or an insurance number: `kind` is one of `HELD`."""
+
+    kind: str
+    number: str
+
+
+By: TypeAlias = DocumentKey | LocalNumber | HeldNumber | UUID
+"""What one person is known by; of a resident that was merged since, the id it had."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CrossReference:
-    """Everything one person is known by: valid documents (type, number) and the institutions' own numbers."""
+    """Everything one person is known by, without documents that do not count any more."""
 
     resident_id: UUID
     state: Resident.State
-    documents: tuple[tuple[str, str], ...]
-    local_numbers: tuple[LocalNumber, ...]
+    numbers: tuple[Number, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,14 +78,18 @@ class Page:
     next: UUID | None
 
 
-def identifiers_of(*, by: DocumentKey | LocalNumber | tuple[int, str] | UUID, actor: Actor) -> CrossReference | None:
-    """Return all that the person is known by, None where nobody is known by this: a document, an institution's number
-    (institution, number), or a resident's id, also of one that was merged since."""
+def identifiers_of(*, by: By, actor: Actor) -> CrossReference | None:
+    """Return all that the person is known by, None where nobody is known by this.
+
+    Raises `SeveralResidents` where a number is told of several: which of them it is belongs to, nobody guesses.
+    """
     actor.require(Permission.IDENTITY_MATCH)
     with transaction.atomic():
-        resident_id = _resident(by)
-        found = None if resident_id is None else _known_by(resident_id)
-        _record(actor, "identifier", [found.resident_id] if found else [])
+        residents = _residents(by)
+        found = _known_by(residents[0]) if len(residents) == 1 else None
+        _record(actor, "identifier", residents)
+    if len(residents) > 1:
+        raise SeveralResidents(residents)
     return found
 
 
@@ -89,35 +105,27 @@ def people_like(*, sought: Sought, actor: Actor, after: UUID | None = None, size
     return Page(shown, UUID(page.next_key) if page.next_key else None)
 
 
-def _resident(by: DocumentKey | LocalNumber | tuple[int, str] | UUID) -> UUID | None:
+def _residents(by: By) -> list[UUID]:
     if isinstance(by, UUID):
-        return root_of(by) if Resident.objects.filter(id=by).exists() else None
+        return [root_of(by)] if Resident.objects.filter(id=by).exists() else []
     if isinstance(by, DocumentKey):
         held = ResidentIdentifier.objects.filter(type=by.type_code, number=by.number, valid=True)
-        return held.values_list("resident_id", flat=True).first()
-    institution_id, local_number = (by.institution_id, by.local_number) if isinstance(by, LocalNumber) else by
-    linked = Link.objects.filter(
-        patient__institution_id=institution_id, patient__local_number=local_number, undone_at=None
-    )
-    return linked.values_list("resident_id", flat=True).first()
+        return list(held.values_list("resident_id", flat=True))
+    if isinstance(by, LocalNumber):
+        patients = Patient.objects.filter(institution_id=by.institution_id, local_number=by.local_number)
+    else:
+        patients = Patient.objects.filter(**{by.kind: by.number})
+    some = patients.values_list("id", flat=True)[:MOST_HOLDERS]
+    return sorted(set(residents_of(some).values()))[:MOST_NAMED]
 
 
 def _known_by(resident_id: UUID) -> CrossReference:
     resident = Resident.objects.get(id=resident_id)
-    documents = ResidentIdentifier.objects.filter(resident_id=resident_id, valid=True).order_by("type", "number")
     return CrossReference(
         resident_id=resident_id,
         state=Resident.State(resident.state),
-        documents=tuple(documents.values_list("type", "number")),
-        local_numbers=tuple(_local_numbers(resident_id)),
+        numbers=tuple(number for number in numbers_of(resident_id) if number.current),
     )
-
-
-def _local_numbers(resident_id: UUID) -> Iterator[LocalNumber]:
-    current = Link.objects.filter(resident_id=resident_id, undone_at=None)
-    numbers = current.order_by("patient__institution_id", "patient__local_number")
-    for row in numbers.values_list("patient__institution_id", "patient__local_number", "patient_id"):
-        yield LocalNumber(*row)
 
 
 def _fitting(sought: Sought) -> QuerySet[Resident]:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
+
+HELD: Final = {"health_card": "居民健康卡号", "archive_number": "健康档案编号", "insurance_number": "医保编号"}
+"""Numbers of a person that are no documents, by the patient's column: several people's may be mixed up, and they link
+nobody."""
 
 
 class DocumentType(StrEnum):

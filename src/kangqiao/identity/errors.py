@@ -1,5 +1,8 @@
 """The error family of identity. Messages are Chinese, fit for a screen, and carry no personal data."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 
 class IdentityError(Exception):
     """A link cannot be made or undone; the message says why and what to do next."""
@@ -73,6 +76,14 @@ class NothingToCompare(IdentityError):
 
     def __init__(self) -> None:
         super().__init__("信息太少，无法比对：请提供证件号码，或姓名和出生日期。")
+
+
+class SeveralResidents(IdentityError):
+    """A number is told of several residents: `residents` are some of them."""
+
+    def __init__(self, residents: Sequence[UUID]) -> None:
+        self.residents = tuple(residents)
+        super().__init__("这个号码登记在不止一位居民名下，不能据以认定是谁；请改用证件号码或院内患者号查询。")
 
 
 class MatchingBusy(IdentityError):

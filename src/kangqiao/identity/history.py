@@ -1,27 +1,15 @@
-"""How a resident came to be known: every document there ever was, and every link with who made and ended it."""
+"""How a resident came to be known: every link there ever was, with who made and ended it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
-from kangqiao.identity.documents import DocumentType
 from kangqiao.identity.explaining import Explanation, explanation_of
-from kangqiao.identity.models import Decision, Link, ResidentIdentifier
+from kangqiao.identity.models import Decision, Link
 from kangqiao.trust.queries import actor_names
 
 MOST_LINKS = 200
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Identified:
-    """A document that names or named the resident, from the first to the last day it was seen."""
-
-    label: str
-    number: str
-    first_seen_on: date
-    last_seen_on: date
-    valid: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,15 +29,6 @@ class Linked:
     undone_at: datetime | None
     undone_by: str
     undone_reason: str
-
-
-def identifiers_of(resident_id: UUID) -> list[Identified]:
-    """Return the documents of a resident, valid ones first, then by when they were last seen."""
-    rows = ResidentIdentifier.objects.filter(resident_id=resident_id).order_by("-valid", "-last_seen_on", "type", "id")
-    return [
-        Identified(DocumentType(row.type).label, row.number, row.first_seen_on, row.last_seen_on, row.valid)
-        for row in rows
-    ]
 
 
 def links_of(resident_id: UUID) -> list[Linked]:

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from kangqiao.identity.decisions import Apart, Clue, Decision, Doubt, LinkageModel, Traits, Unmatched
-from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.documents import HELD, DocumentType
 from kangqiao.infra.ids import uuid7
 
 __all__ = [
@@ -81,8 +81,9 @@ class Resident(models.Model):
 class ResidentIdentifier(models.Model):
     """A document that says who the resident is. A number names one resident at a time.
 
-    `institution_id` is where it was shown first. Numbers that institutions give themselves, health cards and archive
-    numbers stay with the patients (`Patient`): several people's may be mixed up, and they link nobody.
+    `institution_id` is where it was shown first; `issuer` and `valid_until` are those told with the latest end,
+    NULL where nobody told. Numbers that institutions give themselves and those of `HELD` stay with the patients
+    (`Patient`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -94,6 +95,8 @@ class ResidentIdentifier(models.Model):
     first_seen_on = models.DateField("首次出现", db_default=Now())
     last_seen_on = models.DateField("最近出现", db_default=Now())
     institution_id = models.IntegerField("首次出示的机构", null=True)
+    issuer = models.TextField("签发机构", null=True)
+    valid_until = models.DateField("有效期截止日期", null=True)
     valid = models.BooleanField("有效", db_default=True)
 
     class Meta:
@@ -139,6 +142,9 @@ class Patient(models.Model):
     mother_name = models.TextField("母亲姓名", null=True)
     mother_number = models.TextField("母亲证件号码", null=True)
     registered_on = models.DateField("建档日期", null=True)
+    insurance_number = models.TextField("医保编号", null=True)
+    document_issuer = models.TextField("证件签发机构", null=True)
+    document_valid_until = models.DateField("证件有效期截止日期", null=True)
 
     class Meta:
         verbose_name = "患者"
@@ -151,6 +157,10 @@ class Patient(models.Model):
                 condition=Q(key_type__isnull=True, key_number__isnull=True)
                 | Q(key_type__isnull=False, key_type__in=DOCUMENT_CODES, key_number__isnull=False),
             ),
+        ]
+        indexes = [
+            models.Index(fields=[word], name=f"patient_by_{word}", condition=Q(**{f"{word}__isnull": False}))
+            for word in HELD
         ]
 
     def __str__(self) -> str:

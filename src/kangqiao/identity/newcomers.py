@@ -18,7 +18,7 @@ from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.model_versions import NEWEST_MODEL
 from kangqiao.identity.models import Link, Resident
 from kangqiao.identity.services import DECLARED, Registration
-from kangqiao.identity.statements import FOLLOW_PATIENTS_OF_ONE, TOLD, is_own
+from kangqiao.identity.statements import DESCRIBED, FOLLOW_PATIENTS_OF_ONE, TOLD, is_own
 from kangqiao.identity.traits import traits_of
 from kangqiao.infra.ids import uuid7
 from kangqiao.infra.postgres.statement import Statement
@@ -196,13 +196,20 @@ WITH standing AS MATERIALIZED (
      WHERE %(new)s::bool
 ), identifier AS (
     INSERT INTO identity_residentidentifier
-           (id, resident_id, type, number, first_seen_on, last_seen_on, institution_id)
+           (id, resident_id, type, number, first_seen_on, last_seen_on, institution_id, issuer, valid_until)
     SELECT %(identifier_id)s::uuid, %(resident_id)s::uuid, %(own_type)s::text, %(own_number)s::text, %(today)s::date,
-           %(today)s::date, {_GIVEN["institution_id"]}
+           %(today)s::date, {_GIVEN["institution_id"]}, {_GIVEN["document_issuer"]}, {_GIVEN["document_valid_until"]}
      WHERE %(establishes)s::bool
+), told AS (
+    SELECT CASE WHEN NOT %(new)s::bool THEN {_GIVEN["document_issuer"]} END AS issuer,
+           CASE WHEN NOT %(new)s::bool THEN {_GIVEN["document_valid_until"]} END AS valid_until
 ), seen AS (
-    UPDATE identity_residentidentifier SET last_seen_on = %(today)s::date
-     WHERE id = %(identifier_id)s::uuid AND last_seen_on < %(today)s::date
+    UPDATE identity_residentidentifier identifier
+       SET last_seen_on = greatest(last_seen_on, %(today)s::date), (issuer, valid_until) = {DESCRIBED}
+      FROM told
+     WHERE id = %(identifier_id)s::uuid
+       AND (last_seen_on < %(today)s::date
+            OR (identifier.issuer, identifier.valid_until) IS DISTINCT FROM {DESCRIBED})
 ), link AS (
     INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id)
     VALUES (%(link_id)s::uuid, %(patient_id)s::uuid, %(resident_id)s::uuid, %(reason)s::text, %(actor_id)s::uuid)

@@ -28,7 +28,8 @@ class Registration(NamedTuple):
     """One patient as an institution registers it; key_type and key_number from `rules.normalise_document`.
 
     `shown_number` is what was written where it makes no key, `mother_number` the mother's document as written,
-    `division` the statistical code of where the patient lives.
+    `division` the statistical code of where the patient lives; `document_issuer` and `document_valid_until` are of the
+    document, whether it makes a key or not.
     """
 
     institution_id: int
@@ -46,10 +47,14 @@ class Registration(NamedTuple):
     mother_name: str | None = None
     mother_number: str | None = None
     registered_on: date | None = None
+    insurance_number: str | None = None
+    document_issuer: str | None = None
+    document_valid_until: date | None = None
 
 
+DAYS: Final = ("registered_on", "document_valid_until")
 DECLARED: Final = "institution_id integer, local_number text, name text, sex text, birth_date date, " + ", ".join(
-    f"{name} {'date' if name == 'registered_on' else 'text'}" for name in Registration._fields[5:]
+    f"{name} {'date' if name in DAYS else 'text'}" for name in Registration._fields[5:]
 )
 """The columns of `Registration` as SQL declares them."""
 
@@ -153,7 +158,7 @@ def register_patients(
     today = datetime.now(SHANGHAI).date()
     run = _Run(connection, source, {"actor_id": actor_id, "batches": _as_json(batches), "today": today})
     run.clear(statements.CLEAR_ARRIVALS)
-    fresh, changed, relinked, keyed, keyless = run.row(statements.ARRIVE.format(source=source.relation))
+    fresh, changed, relinked, keyed, keyless, described = run.row(statements.ARRIVE.format(source=source.relation))
     if not fresh + changed:
         return Registered()
     run.plan_for(fresh + changed, "identity_arrival")
@@ -165,6 +170,8 @@ def register_patients(
         late = run.count(statements.CHANGE_PATIENTS)
         relinked, keyed, keyless = relinked + late, keyed + late, keyless + late
     residents = run.count(statements.INSERT_RESIDENTS_BY_KEY) if keyed else 0
+    if described:
+        run.count(statements.DESCRIBE_IDENTIFIERS)
     if keyed:
         run.count(statements.SEE_IDENTIFIERS)
         keyless += run.count(statements.DISTRUST)

@@ -27,7 +27,7 @@ WORKSPACE: Final = """
 CREATE TEMP TABLE identity_arrival (
     institution_id int, local_number text, name text, sex text, birth_date date, key_type text, key_number text,
     shown_number text, health_card text, archive_number text, phone text, division text, mother_name text,
-    mother_number text, registered_on date,
+    mother_number text, registered_on date, insurance_number text, document_issuer text, document_valid_until date,
     ordinal bigint, patient_id uuid, known bool, relink bool, key_changes smallint, own_type text, own_number text
 );
 CREATE TEMP TABLE identity_left (resident_id uuid, patient_id uuid);
@@ -100,6 +100,7 @@ SELECT {_new_id("links")}, patient_id, patient_id, 'own', %(actor_id)s, {_batch(
 TOLD: Final = (
     *("name", "sex", "birth_date", "key_type", "key_number", "shown_number", "health_card", "archive_number", "phone"),
     *("division", "mother_name", "mother_number", "registered_on"),
+    *("insurance_number", "document_issuer", "document_valid_until"),
 )
 """What a registration says of a patient: columns of the arrival and of `identity_patient` alike."""
 
@@ -132,13 +133,15 @@ WITH arrived AS (
         ON patient.institution_id = arriving.institution_id AND patient.local_number = arriving.local_number
      WHERE patient.id IS NULL OR NOT patient.registered
         OR ({_told("patient.")}) IS DISTINCT FROM ({_told("arriving.")})
-    RETURNING known, relink, own_number IS NOT NULL AS keyed
+    RETURNING known, relink, own_number IS NOT NULL AS keyed,
+              own_number IS NOT NULL AND (document_issuer IS NOT NULL OR document_valid_until IS NOT NULL) AS described
 )
 SELECT count(*) FILTER (WHERE NOT known) AS fresh,
        count(*) FILTER (WHERE known) AS changed,
        count(*) FILTER (WHERE known AND relink) AS relinked,
        count(*) FILTER (WHERE relink AND keyed) AS keyed,
-       count(*) FILTER (WHERE relink AND NOT keyed) AS keyless
+       count(*) FILTER (WHERE relink AND NOT keyed) AS keyless,
+       count(*) FILTER (WHERE described) AS described
   FROM arrived
 """)
 """Only rows that change something are kept: a registration that arrives again unchanged costs the comparison.
@@ -185,13 +188,15 @@ Counts the patients whose key somebody else changed between the comparison and t
 
 INSERT_RESIDENTS_BY_KEY: Final = f"""
 WITH wanted AS MATERIALIZED (
-    SELECT DISTINCT ON (own_type, own_number) own_type, own_number, name, sex, birth_date, institution_id, ordinal
+    SELECT DISTINCT ON (own_type, own_number) own_type, own_number, name, sex, birth_date, institution_id, ordinal,
+           document_issuer, document_valid_until
       FROM identity_arrival WHERE relink AND own_number IS NOT NULL
      ORDER BY own_type, own_number, institution_id, local_number
 ), made AS (
     INSERT INTO identity_residentidentifier
-           (id, resident_id, type, number, first_seen_on, last_seen_on, institution_id)
-    SELECT {_new_id("identifiers")}, {_new_id("residents")}, own_type, own_number, %(today)s, %(today)s, institution_id
+           (id, resident_id, type, number, first_seen_on, last_seen_on, institution_id, issuer, valid_until)
+    SELECT {_new_id("identifiers")}, {_new_id("residents")}, own_type, own_number, %(today)s, %(today)s, institution_id,
+           document_issuer, document_valid_until
       FROM wanted
      WHERE NOT EXISTS (SELECT FROM identity_residentidentifier identifier
                         WHERE identifier.valid AND identifier.type = own_type AND identifier.number = own_number)
@@ -208,6 +213,39 @@ SELECT made.resident_id, wanted.name,
   FROM made JOIN wanted ON wanted.own_type = made.type AND wanted.own_number = made.number
 """
 """A citizen number tells sex and birth date; what the institution wrote may differ and is then a conflict."""
+
+DESCRIBED: Final = """
+(CASE WHEN told.valid_until >= identifier.valid_until OR identifier.valid_until IS NULL
+      THEN coalesce(told.issuer, identifier.issuer) ELSE coalesce(identifier.issuer, told.issuer) END,
+ greatest(told.valid_until, identifier.valid_until))
+"""
+"""SQL of (issuer, valid_until) of a document once somebody tells them: of a card that was renewed under the same number
+the later end counts, and who issued that."""
+
+DESCRIBE_IDENTIFIERS: Final = f"""
+WITH told AS MATERIALIZED (
+    SELECT identifier.id, max(arrival.document_valid_until) AS valid_until,
+           (array_agg(arrival.document_issuer ORDER BY arrival.document_valid_until DESC NULLS LAST,
+                                                       arrival.institution_id, arrival.local_number)
+              FILTER (WHERE arrival.document_issuer IS NOT NULL))[1] AS issuer
+      FROM identity_arrival arrival
+      JOIN identity_residentidentifier identifier
+        ON identifier.valid AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number
+      JOIN identity_resident resident ON resident.id = identifier.resident_id
+     WHERE (arrival.document_issuer IS NOT NULL OR arrival.document_valid_until IS NOT NULL)
+       AND identity_same_name(arrival.name, resident.name)
+     GROUP BY identifier.id
+), due AS MATERIALIZED (
+    SELECT told.*
+      FROM told JOIN identity_residentidentifier identifier ON identifier.id = told.id
+     WHERE (identifier.issuer, identifier.valid_until) IS DISTINCT FROM {DESCRIBED}
+     ORDER BY identifier.type, identifier.number
+       FOR UPDATE OF identifier
+)
+UPDATE identity_residentidentifier identifier SET (issuer, valid_until) = {DESCRIBED}
+  FROM due told WHERE identifier.id = told.id
+"""
+"""Of borrowed documents nothing is taken. Before documents are marked as seen: who waits here holds none yet."""
 
 SEE_IDENTIFIERS: Final = """
 WITH due AS MATERIALIZED (

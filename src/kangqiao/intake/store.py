@@ -121,7 +121,8 @@ class Store:
             identity.DECLARED,
             f"""SELECT institution_id, patient_number, name, sex, birth_date, key_type, key_number,
                        CASE WHEN key_number IS NULL THEN document_number END, health_card, archive_number, phone,
-                       division, mother_name, mother_document, registered_at::DATE
+                       division, mother_name, mother_document, registered_at::DATE, insurance_number,
+                       document_issuer, document_valid_until
                 FROM {accepted} LEFT JOIN {self._known} USING (institution_id, source_key)
                 WHERE revised_at >= coalesce(known_revised_at, revised_at)
                 QUALIFY row_number() OVER (PARTITION BY institution_id, patient_number ORDER BY revised_at DESC) = 1""",

@@ -7,6 +7,7 @@ import numpy as np
 from kangqiao.simulation.draws import steady_uniform
 from kangqiao.simulation.households import NONE, Homes, documented, names_of
 from kangqiao.simulation.life import Life, codes, moments, same
+from kangqiao.simulation.registration import insurance_numbers
 from kangqiao.simulation.sheets import Keys, Sheet
 
 LOW_INCOME, MONITORED = 0.03, 0.025
@@ -43,7 +44,7 @@ def _insured(life: Life) -> Sheet:
         person,
         moments(np.where(np.isnat(ended), begins, ended), 9),
         Keys("CB", number, 10),
-        insurance_number=Keys("5309", number, 10),
+        insurance_number=insurance_numbers(number),
         scheme=codes(np.where(employed, 0, 1), "01", "02"),
         kind=codes(kind, "1", "2", "3", "4"),
         year=np.full(len(person), year.astype(int) + 1970),

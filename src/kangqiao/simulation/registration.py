@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from kangqiao.simulation.draws import Choices, steady_uniform
 from kangqiao.simulation.facts import facts
+from kangqiao.simulation.identities.cards import ends, issuers
 from kangqiao.simulation.identities.clerks import health_cards, mothers, written_down
 from kangqiao.simulation.identities.contacts import READERS, Contacts
 from kangqiao.simulation.identities.draft import Draft, truthful
@@ -22,6 +23,7 @@ from kangqiao.simulation.sheets import Column, Keys, Pick, Sheet, digits, stack
 
 ALLERGIC = 0.06
 NEWBORN_DAYS = 7
+INSURANCE_SHOWN = 0.8
 AS_MOTHERS_CHILD = bit("newborn-name") | bit("newborn-mothers-id")
 UNUSUAL = MISTAKEN | bit("no-phone")
 CHINESE, BURMESE = "156", "104"
@@ -120,6 +122,7 @@ def _written(life: Life, known: Patients, draft: Draft, revised: np.ndarray) -> 
     people, person, day = life.people, known.person, draft.contacts.day
     age = life.age_at(person, known.since)
     foreign = people.ethnicity[person] < 0
+    insured = (people.insurance[person] != 7) & (steady_uniform(known.patient, 82) < INSURANCE_SHOWN)
     archive = np.where(steady_uniform(known.patient, 81) < 0.3, people.archive[person], -1)
     contact = _contact(life, person)
     called, reached = (had.at(np.maximum(contact, 0), day)[0] for had in (life.papers.name, life.papers.phone))
@@ -134,6 +137,8 @@ def _written(life: Life, known: Patients, draft: Draft, revised: np.ndarray) -> 
         {
             "document_type": codes(draft.document_kind, *DOCUMENT_TYPES),
             "document_number": draft.document,
+            "document_issuer": issuers(draft, places=life.places, township=life.township),
+            "document_valid_until": ends(draft),
             "health_card": health_cards(draft, life.random),
             "archive_number": Keys("", archive, 17),
             "name": draft.name,
@@ -154,6 +159,7 @@ def _written(life: Life, known: Patients, draft: Draft, revised: np.ndarray) -> 
             "mother_document_type": codes(np.asarray(pc.is_valid(mother_document)) - 1, "01"),
             "mother_document": mother_document,
             "insurance": codes(np.searchsorted([1, 2, 7], people.insurance[person]), "01", "02", "99"),
+            "insurance_number": insurance_numbers(np.where(insured, people.number[person], -1)),
             "abo": codes(np.where(age > 1, people.abo[person], -1), "1", "2", "3", "4", "5"),
             "rh": codes(np.where(age > 1, people.rh[person], -1), "1", "2", "3", "4"),
             "registered_at": known.since,
@@ -175,6 +181,11 @@ def _address(life: Life, draft: Draft) -> dict[str, Column]:
         "township": codes(np.where(draft.division < 0, -1, place), *villages.townships),
         "village": codes(np.where((draft.division < 0) | (draft.division % 1000 == 0), -1, place), *villages.names),
     }
+
+
+def insurance_numbers(number: np.ndarray) -> Keys:
+    """Return the insurance numbers of people (numbers in the city, -1: none)."""
+    return Keys("5309", number, 10)
 
 
 def marital_codes(married: np.ndarray) -> Pick:

@@ -14,7 +14,8 @@ from kangqiao.apps.population.lifeline import Step, Told, day_of, steps_of, told
 from kangqiao.apps.population.residence import home_of
 from kangqiao.apps.population.services import named_reading
 from kangqiao.identity.attributes import ShownAttribute, attributes_shown
-from kangqiao.identity.history import Identified, Linked, identifiers_of, links_of
+from kangqiao.identity.history import Linked, links_of
+from kangqiao.identity.numbers import Number, numbers_of
 from kangqiao.identity.queries import KnownAs, Person, person
 from kangqiao.records.population.models import PatientRegistration
 from kangqiao.records.queries import institution_names
@@ -36,6 +37,16 @@ class MergedInto(LookupError):
     def __init__(self, resident_id: UUID) -> None:
         self.resident_id = resident_id
         super().__init__("merged")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number of the person with the names of who issued it and who tells it."""
+
+    number: Number
+    issuer: str
+    institutions: tuple[str, ...]
+    expired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Portrait:
     person: Person
     died_on: dt.date | None
     home: Home | None
-    identifiers: Sequence[Identified]
+    numbers: Sequence[Known]
     households: Sequence[OpenedHousehold]
     relatives: Sequence[Relative]
     steps: Sequence[Step]
@@ -108,13 +119,14 @@ def open_person(*, resident_id: UUID, day: dt.date, actor: Actor, purpose: Purpo
 
 def _portrait(found: Person, day: dt.date) -> Portrait:
     told, registrations, links = told_of(found), _registrations(found), links_of(found.id)
-    names = institution_names(link.institution_id for link in links)
+    numbers = numbers_of(found.id)
+    names = institution_names(_telling(numbers) | {link.institution_id for link in links})
     institutions = {id: each.full for id, each in names.items()}
     return Portrait(
         person=found,
         died_on=_died_on(told, registrations.values()),
         home=_home(found.id, day),
-        identifiers=identifiers_of(found.id),
+        numbers=[_known(number, institutions, day) for number in numbers],
         households=households_of((row.institution_id, row.household) for row in told.memberships),
         relatives=relatives_of(told.births, told.children),
         steps=steps_of(found, told, day),
@@ -123,6 +135,16 @@ def _portrait(found: Person, day: dt.date) -> Portrait:
         links=links,
         institutions=institutions,
     )
+
+
+def _telling(numbers: Sequence[Number]) -> set[int]:
+    return {id for number in numbers for id in number.institutions}
+
+
+def _known(number: Number, names: dict[int, str], day: dt.date) -> Known:
+    tellers = tuple(names.get(id, "") for id in number.institutions)
+    issuer = tellers[0] if number.is_local else number.issuer or ""
+    return Known(number, issuer, tellers, number.expired_on(day))
 
 
 def _registrations(found: Person) -> dict[UUID, Any]:

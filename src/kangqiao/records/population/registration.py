@@ -2,7 +2,7 @@
 
 from kangqiao.records.population.document_rules import document_rules
 from kangqiao.standards import fhir as r4
-from kangqiao.standards.conditions import Rule, missing, not_before, present, together
+from kangqiao.standards.conditions import Rule, later, missing, not_before, present, together
 from kangqiao.standards.data_set import Record, at
 from kangqiao.standards.fields import Coded, Date, Moment, Text
 from kangqiao.standards.panels import table
@@ -18,10 +18,12 @@ class PatientRegistration(Record):
     """患者基本信息: who a patient is, as one institution registered them."""
 
     title = "患者基本信息"
-    source = "WS 445-2014 患者基本信息；母亲姓名与证件为区域扩展"
+    source = "WS 445-2014 患者基本信息；证件签发机构与有效期、医保编号、母亲姓名与证件为区域扩展"
 
     document_type = Coded("身份证件类别代码", "DE02.01.031.00", values="CV02.01.101")
     document_number = Text("身份证件号码", "DE02.01.030.00", max_length=30, required=present(document_type))
+    document_issuer = Text("身份证件签发机构名称", "DE08.10.013.00", max_length=70)
+    document_valid_until = Date("身份证件有效期截止日期", note="长期有效的填 99991231")
     health_card = Text("居民健康卡号", "DE01.00.021.00", max_length=64)
     archive_number = Text("城乡居民健康档案编号", "DE01.00.009.00", max_length=17)
     name = Text("姓名", "DE02.01.039.00", required=True, max_length=50)
@@ -54,6 +56,7 @@ class PatientRegistration(Record):
         note=OF_CHILDREN,
     )
     insurance = Coded("医疗保险类别代码", "DE02.01.044.00", values="CV02.01.204")
+    insurance_number = Text("医保编号", max_length=40, note="国家医疗保障信息平台的个人编号")
     abo = Coded("ABO血型代码", "DE04.50.001.00", values="CV04.50.005")
     rh = Coded("Rh血型代码", "DE04.50.010.00", values="CV04.50.020")
     died_at = Moment("死亡日期时间")
@@ -70,6 +73,13 @@ class PatientRegistration(Record):
             document_number,
             missing(document_number),
             "没有身份证件号码的患者只能单独建档，核对身份后才能与其他机构的记录合并",
+            severity="warning",
+        ),
+        Rule(
+            "expired",
+            document_valid_until,
+            later(registered_at, document_valid_until),
+            "登记时身份证件已过有效期，请核对或提醒患者换证",
             severity="warning",
         ),
     ]
@@ -94,8 +104,11 @@ class PatientRegistration(Record):
         ),
         document_type=r4.document_type(DOCUMENT_KINDS),
         document_number=r4.identifier(*DOCUMENT_KINDS),
+        document_issuer=r4.assigner(*DOCUMENT_KINDS),
+        document_valid_until=r4.until(*DOCUMENT_KINDS),
         health_card=r4.identifier("2.16.156.10011.1.19"),
         archive_number=r4.identifier("2.16.156.10011.1.2"),
+        insurance_number=r4.identifier("MB"),
         name=r4.name("name"),
         sex=r4.coded("gender", to={"male": "1", "female": "2", "unknown": "0"}, otherwise="9", absent="9"),
         birth_date=r4.day("birthDate"),

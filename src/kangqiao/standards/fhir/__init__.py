@@ -38,6 +38,7 @@ from kangqiao.standards.fhir.sources import (
     Fill,
     Source,
     amount,
+    assigner,
     coded,
     concept,
     day,
@@ -61,6 +62,7 @@ from kangqiao.standards.fhir.sources import (
     report_key,
     result,
     text,
+    until,
     value,
     wording,
 )
@@ -74,6 +76,7 @@ __all__ = [
     "Refusal",
     "among",
     "amount",
+    "assigner",
     "coded",
     "concept",
     "day",
@@ -110,6 +113,7 @@ __all__ = [
     "resource",
     "result",
     "text",
+    "until",
     "value",
     "wording",
 ]

@@ -351,12 +351,41 @@ def identifier(*kinds: str, path: str = "identifier") -> Source:
     looked = _looked((path,))
 
     def fill(cells: Cells, column: str, reading: Reading) -> None:
-        for node in looked[0].every(reading):
-            if isinstance(node, dict) and node.get("value") and (not kinds or not _kinds(node).isdisjoint(kinds)):
-                cells[column] = plain(node["value"])
-                return
+        if node := _identifier(looked[0], kinds, reading):
+            cells[column] = plain(node["value"])
 
     return Source(looked, fill)
+
+
+def assigner(*kinds: str) -> Source:
+    """Who issued the first identifier of these kinds."""
+    looked = _looked(("identifier",))
+
+    def fill(cells: Cells, column: str, reading: Reading) -> None:
+        issuer = (_identifier(looked[0], kinds, reading) or {}).get("assigner")
+        if isinstance(issuer, dict):
+            cells[column] = plain(issuer.get("display"))
+
+    return Source(looked, fill)
+
+
+def until(*kinds: str) -> Source:
+    """The last day on which the first identifier of these kinds is valid; none where only its month is known."""
+    looked = _looked(("identifier",))
+
+    def fill(cells: Cells, column: str, reading: Reading) -> None:
+        period = (_identifier(looked[0], kinds, reading) or {}).get("period")
+        if isinstance(period, dict) and type(end := period.get("end")) is str:
+            cells[column] = end[:10]
+            _note_partial(cells, column, looked[0], reading)
+
+    return Source(looked, fill)
+
+
+def _identifier(looked: Path, kinds: tuple[str, ...], reading: Reading) -> dict[str, Json] | None:
+    """Return the first identifier with a value that is of one of the kinds; of any where none is named."""
+    valued = (node for node in looked.every(reading) if isinstance(node, dict) and node.get("value"))
+    return next((node for node in valued if not kinds or not _kinds(node).isdisjoint(kinds)), None)
 
 
 def document_type(kinds: Mapping[str, str]) -> Source:
