@@ -1,5 +1,6 @@
 """Batches processed together end as if each had been alone: whatever is wrong with one is nobody else's business."""
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.utils import timezone
@@ -123,7 +124,23 @@ def _swap(folder):
     sign_again(folder)
 
 
-@pytest.mark.parametrize(("spoil", "word"), [(_damage, "unreadable"), (_cut, "unreadable"), (_swap, "row-count")])
+def _with_a_null_character(folder):
+    table = pq.read_table(folder / "vital-signs.parquet")
+    place = table.schema.get_field_index("source_key")
+    spoilt = table.set_column(place, "source_key", pa.array([f"{key}\0" for key in table["source_key"].to_pylist()]))
+    pq.write_table(spoilt, folder / "vital-signs.parquet")
+    sign_again(folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (_damage, "unreadable"),
+        (_cut, "unreadable"),
+        (_swap, "row-count"),
+        (_with_a_null_character, "unreadable"),
+    ],
+)
 def test_a_file_that_is_refused_as_a_whole_takes_no_other_with_it(submit, process, spoil, word):
     first, second = process(*two(submit, spoil=spoil, form="parquet"))
     assert counts(first) == (2, 2, 0, 0, 0, 0)

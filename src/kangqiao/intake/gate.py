@@ -153,7 +153,7 @@ def check_files(
         except PartRefused as refusal:
             checked.refusals[place] = refusal
     if checked.verdicts:
-        _read(session, checked)
+        _read(session, data_set, checked)
     if checked.verdicts:
         statement = _checked_sql(data_set, checked.arrived, checked.given(), edition)
         session.execute(f"CREATE OR REPLACE TABLE {checked.relation} AS {statement}")
@@ -178,7 +178,7 @@ def _open(
     return Verdict(table, cells, names, listed, notes=notes)
 
 
-def _read(session: duckdb.DuckDBPyConnection, checked: Checked) -> None:
+def _read(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], checked: Checked) -> None:
     """Bring all rows into one table, as they came; files that turn out not to be readable to their end are refused.
 
     Checking the files where they lie would set up the checks anew for each of them.
@@ -197,7 +197,23 @@ def _read(session: duckdb.DuckDBPyConnection, checked: Checked) -> None:
             name = checked.verdicts[place].table.path.name
             checked.refuse(place, PartRefused("unreadable", f"{name}：读取中断，文件损坏或不完整"))
         if checked.verdicts:
-            _read(session, checked)
+            _read(session, data_set, checked)
+        return
+    _refuse_null_characters(session, data_set, checked)
+
+
+def _refuse_null_characters(session: duckdb.DuckDBPyConnection, data_set: type[DataSet], checked: Checked) -> None:
+    """Refuse files with characters of the code 0, which PostgreSQL stores in no text."""
+    text = ", ".join(f"r_{field.name}" for field in data_set.columns())
+    found = session.execute(
+        f"SELECT DISTINCT batch_place FROM {checked.arrived} WHERE contains(concat({text}), chr(0))"
+    ).fetchall()
+    for (place,) in found:
+        name = checked.verdicts[place].table.path.name
+        checked.refuse(
+            place, PartRefused("unreadable", f"{name}：文字中有空字符（编码为 0），无法保存；请去掉后重新发送")
+        )
+        session.execute(f"DELETE FROM {checked.arrived} WHERE batch_place = {place}")
 
 
 def _readable(session: duckdb.DuckDBPyConnection, verdict: Verdict) -> bool:
