@@ -17,8 +17,11 @@ ROUNDS = 6
 
 def test_two_institutions_that_bring_the_same_people_make_each_resident_once(committed_database: str) -> None:
     def bring(institution: int, seed: int) -> Callable[[psycopg.Connection], None]:
+        until = date(2030 + institution, 5, 1)
+
         def act(connection: psycopg.Connection) -> None:
-            rows = [registration(institution, person, key=person) for person in range(PEOPLE)]
+            plain = [registration(institution, person, key=person) for person in range(PEOPLE)]
+            rows = [each._replace(document_valid_until=until) for each in plain]
             random.Random(seed).shuffle(rows)
             for first in range(0, PEOPLE, PEOPLE // ROUNDS):
                 some = Source.registrations(rows[first : first + PEOPLE // ROUNDS])
@@ -32,6 +35,7 @@ def test_two_institutions_that_bring_the_same_people_make_each_resident_once(com
         assert broken_invariants(connection) == []
         assert one(connection, "SELECT count(*) FROM identity_resident") == PEOPLE
         assert one(connection, "SELECT count(*) FROM identity_link WHERE undone_at IS NULL") == 2 * PEOPLE
+        assert one(connection, "SELECT min(valid_until) FROM identity_residentidentifier") == date(2032, 5, 1)
 
 
 def test_one_patient_registered_with_two_documents_at_once_ends_with_one_of_them(committed_database: str) -> None:

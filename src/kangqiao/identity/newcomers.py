@@ -18,7 +18,7 @@ from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.model_versions import NEWEST_MODEL
 from kangqiao.identity.models import Link, Resident
 from kangqiao.identity.services import DECLARED, Registration
-from kangqiao.identity.statements import DESCRIBED, FOLLOW_PATIENTS_OF_ONE, TOLD, is_own
+from kangqiao.identity.statements import DESCRIBED, FOLLOW_PATIENTS_OF_ONE, SAYS_MORE, TOLD, is_own
 from kangqiao.identity.traits import traits_of
 from kangqiao.infra.ids import uuid7
 from kangqiao.infra.postgres.statement import Statement
@@ -209,7 +209,7 @@ WITH standing AS MATERIALIZED (
       FROM told
      WHERE id = %(identifier_id)s::uuid
        AND (last_seen_on < %(today)s::date
-            OR (identifier.issuer, identifier.valid_until) IS DISTINCT FROM {DESCRIBED})
+            OR {SAYS_MORE})
 ), link AS (
     INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id)
     VALUES (%(link_id)s::uuid, %(patient_id)s::uuid, %(resident_id)s::uuid, %(reason)s::text, %(actor_id)s::uuid)

@@ -222,23 +222,28 @@ DESCRIBED: Final = """
 """SQL of (issuer, valid_until) of a document once somebody tells them: of a card that was renewed under the same number
 the later end counts, and who issued that."""
 
+SAYS_MORE: Final = f"(identifier.issuer, identifier.valid_until) IS DISTINCT FROM {DESCRIBED}"
+
 DESCRIBE_IDENTIFIERS: Final = f"""
-WITH told AS MATERIALIZED (
-    SELECT identifier.id, max(arrival.document_valid_until) AS valid_until,
-           (array_agg(arrival.document_issuer ORDER BY arrival.document_valid_until DESC NULLS LAST,
-                                                       arrival.institution_id, arrival.local_number)
-              FILTER (WHERE arrival.document_issuer IS NOT NULL))[1] AS issuer
-      FROM identity_arrival arrival
+WITH told AS (
+    SELECT own_type, own_number, name, institution_id, local_number, document_issuer AS issuer,
+           document_valid_until AS valid_until
+      FROM identity_arrival
+     WHERE own_number IS NOT NULL AND (document_issuer IS NOT NULL OR document_valid_until IS NOT NULL)
+), latest AS MATERIALIZED (
+    SELECT identifier.id, max(told.valid_until) AS valid_until,
+           (array_agg(told.issuer ORDER BY told.valid_until DESC NULLS LAST, told.institution_id, told.local_number)
+              FILTER (WHERE told.issuer IS NOT NULL))[1] AS issuer
+      FROM told
       JOIN identity_residentidentifier identifier
-        ON identifier.valid AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number
+        ON identifier.valid AND identifier.type = told.own_type AND identifier.number = told.own_number AND {SAYS_MORE}
       JOIN identity_resident resident ON resident.id = identifier.resident_id
-     WHERE (arrival.document_issuer IS NOT NULL OR arrival.document_valid_until IS NOT NULL)
-       AND identity_same_name(arrival.name, resident.name)
+     WHERE identity_same_name(told.name, resident.name)
      GROUP BY identifier.id
 ), due AS MATERIALIZED (
     SELECT told.*
-      FROM told JOIN identity_residentidentifier identifier ON identifier.id = told.id
-     WHERE (identifier.issuer, identifier.valid_until) IS DISTINCT FROM {DESCRIBED}
+      FROM latest told JOIN identity_residentidentifier identifier ON identifier.id = told.id
+     WHERE {SAYS_MORE}
      ORDER BY identifier.type, identifier.number
        FOR UPDATE OF identifier
 )
