@@ -3,8 +3,10 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
+from psycopg.errors import CheckViolation
 
 from kangqiao.identity.models import Link
 from kangqiao.infra.files import FileStore
@@ -153,12 +155,21 @@ def test_a_batch_that_is_refused_as_a_whole_takes_no_other_with_it(submit, proce
     assert (first.state, second.state) == (BatchState.COMPLETED, BatchState.REFUSED)
 
 
-def test_a_batch_that_can_not_be_stored_does_not_keep_its_neighbour_waiting(submit, process):
-    """A character that PostgreSQL does not take is the sender's; the neighbour is stored without it."""
+@pytest.fixture
+def nobody_expected_it():
+    """A key that PostgreSQL refuses although the gate has passed it."""
+    table, name = VitalSigns._meta.db_table, "nobody_expected_it"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK (source_key <> '{name}')")
+        yield name
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+
+
+def test_a_batch_that_can_not_be_stored_does_not_keep_its_neighbour_waiting(submit, process, nobody_expected_it):
     first = submit({"vital-signs": [vital_signs("V1")]}, number="1")
-    rows = [vital_signs("V\0", **OTHER)]
-    second = submit({"vital-signs": rows}, number="2", sender=STRANGER, form="parquet")
-    with pytest.raises(Exception, match="0x00"):
+    rows = [vital_signs(nobody_expected_it, **OTHER)]
+    second = submit({"vital-signs": rows}, number="2", sender=STRANGER)
+    with pytest.raises(CheckViolation, match=nobody_expected_it):
         process(first, second)
     assert Batch.objects.get(id=first.id).state == BatchState.COMPLETED
     assert Batch.objects.get(id=second.id).receipt is None
