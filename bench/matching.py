@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,9 @@ def measure(url: str, folder: Path) -> None:
 
 
 def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
-    """Look up keys, match without registering, register: one after the other on one connection."""
+    """Look up keys, match without registering, register: one after the other on one connection and one core."""
     described = [Demographics(**{word: getattr(each, word) for word in Demographics._fields}) for each in arriving]
-    with psycopg.connect(url, autocommit=True, options=SESSION) as raw:
+    with psycopg.connect(url, autocommit=True, options=SESSION) as raw, on_one_core(raw):
         in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
         raw.execute("CREATE TABLE bench_row (id uuid)")
@@ -157,6 +157,17 @@ def through_http(table: Table, url: str, arriving: list[Registration]) -> None:
     finally:
         server.terminate()
         server.wait(20)
+
+
+@contextmanager
+def on_one_core(raw: psycopg.Connection) -> Iterator[None]:
+    """Keep this process and the connection's server process, of which one waits while the other works, on one core."""
+    before = os.sched_getaffinity(0)
+    with suppress(PermissionError):
+        os.sched_setaffinity(raw.info.backend_pid, {min(before)})
+        os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
 
 
 def with_splink(table: Table, folder: Path, first: int) -> None:

@@ -12,7 +12,7 @@ from kangqiao.gateway.app import answers
 from kangqiao.identity.deciding import undo_decision
 from kangqiao.identity.linkage.model import content_of
 from kangqiao.identity.model_versions import default_model, import_model
-from kangqiao.identity.models import Decision
+from kangqiao.identity.models import Decision, LinkageModel, Patient
 from kangqiao.trust.actors import system_actor
 from kangqiao.trust.models import AuditEntry
 from matching_people import ORDINARY
@@ -57,6 +57,13 @@ def ask(committed_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
 
     return send
+
+
+def test_with_the_model_of_another_version_the_door_asks_for_patience(ask: Ask) -> None:
+    LinkageModel.objects.create(version="before", content={"format": 1}, crowds=b"", patients=0)
+    refused = ask("patients", LU)
+    assert (refused.status, refused.content["error"]) == (503, "transient")
+    assert not Patient.objects.exists()
 
 
 def test_the_door_is_the_gateways() -> None:

@@ -20,7 +20,7 @@ from kangqiao.gateway.api import in_thread
 from kangqiao.gateway.errors import Forbidden, Malformed, MethodNotAllowed, NotFound, Unavailable
 from kangqiao.gateway.http import Request, Response
 from kangqiao.identity.documents import HELD, DocumentKey, Unusable
-from kangqiao.identity.errors import NothingToCompare, SeveralResidents
+from kangqiao.identity.errors import ModelOutdated, NothingToCompare, Overtaken, SeveralResidents
 from kangqiao.identity.rules import EARLIEST_BIRTH, normalise_document
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.permissions import Permission
@@ -128,6 +128,8 @@ class IdentityDoor:
                     return await _changes(request.query(), actor)
         except NothingToCompare as error:
             raise Malformed(str(error)) from error
+        except (ModelOutdated, Overtaken) as error:
+            raise Unavailable(str(error)) from error
         raise NotFound("没有这个地址")
 
     async def _register(self, told: Registering, actor: Actor) -> Response:

@@ -98,3 +98,10 @@ class Overtaken(IdentityError):
 
     def __init__(self) -> None:
         super().__init__("这位居民的信息正在变动，请稍后再试。")
+
+
+class ModelOutdated(IdentityError):
+    """The model was learnt by another version of the engine; the next matching learns it anew."""
+
+    def __init__(self) -> None:
+        super().__init__("程序升级后正在重新比对全部患者，请稍后再试。")

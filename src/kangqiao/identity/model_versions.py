@@ -8,8 +8,9 @@ from typing import Any, Final
 from django.db import connection, transaction
 from psycopg import Connection
 
+from kangqiao.identity.errors import ModelOutdated
 from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds, crowds_as_bytes, crowds_from
-from kangqiao.identity.linkage.model import SIMULATED_CITY, Model, content_of, load_model, model_from
+from kangqiao.identity.linkage.model import SIMULATED_CITY, Model, UnreadableModel, content_of, load_model, model_from
 from kangqiao.identity.models import LinkageModel
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
@@ -28,7 +29,7 @@ _known: dict[str, InUse] = {}
 
 
 def model_in_use(on: Connection) -> InUse:
-    """Return what decides now. Raises UnreadableModel where the newest model is of another version of the engine."""
+    """Return what decides now. Raises ModelOutdated where the newest model is of another version of the engine."""
     newest = on.execute(f"SELECT {NEWEST_MODEL}").fetchone()
     return model_known_as(on, newest[0] if newest else None)
 
@@ -81,7 +82,11 @@ def import_model(*, content: dict[str, Any], actor: Actor) -> Model:
 
 def _kept(on: Connection, version: str) -> InUse:
     ((content, crowds),) = on.execute(_CONTENT, (version,)).fetchall()
-    return InUse(model_from(content if isinstance(content, dict) else json.loads(content)), crowds_from(bytes(crowds)))
+    try:
+        model = model_from(content if isinstance(content, dict) else json.loads(content))
+    except UnreadableModel as error:
+        raise ModelOutdated from error
+    return InUse(model, crowds_from(bytes(crowds)))
 
 
 NEWEST_MODEL: Final = "(SELECT version FROM identity_linkagemodel ORDER BY made_at DESC, version DESC LIMIT 1)"

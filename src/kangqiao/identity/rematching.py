@@ -19,6 +19,7 @@ from django.utils import timezone
 from psycopg import Connection
 
 from kangqiao.identity.clues import PIECE, are_of_now, keep_packed, rebuild
+from kangqiao.identity.errors import ModelOutdated
 from kangqiao.identity.exporting import Exported, export_patients
 from kangqiao.identity.ids import Ids
 from kangqiao.identity.judging import Scene, judge
@@ -27,7 +28,7 @@ from kangqiao.identity.linkage.columns import Registrations
 from kangqiao.identity.linkage.crowds import Crowds, crowds_of
 from kangqiao.identity.linkage.entries import Entries, rows_of
 from kangqiao.identity.linkage.joining import Persons
-from kangqiao.identity.linkage.model import Thresholds, UnreadableModel, model_of
+from kangqiao.identity.linkage.model import Thresholds, model_of
 from kangqiao.identity.linkage.reading import read_registrations
 from kangqiao.identity.linkage.scoring import compared
 from kangqiao.identity.linkage.training import train
@@ -81,7 +82,7 @@ def is_outdated() -> bool:
     """Say whether what was kept is of another version of the engine: model or traits."""
     try:
         model_in_use(psycopg_connection())
-    except UnreadableModel:
+    except ModelOutdated:
         return True
     return not are_of_now(psycopg_connection())
 
