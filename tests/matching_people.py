@@ -39,6 +39,9 @@ BABY = {
     "phone": "13987600077",
     "mother_name": "李芳",
 }
+CHILD = {**BABY, "name": "李文博", "mother_number": MOTHER["key_number"]}
+CERTIFIED = {**CHILD, "key_type": "99", "key_number": "S530012345"}
+NUMBERED = {**CHILD, "key_type": "01", "key_number": number("53352220240506321"), "institution_id": 5}
 
 
 def registrations(*changes: dict[str, Any]) -> list[Registration]:

@@ -14,11 +14,21 @@ from kangqiao.identity.linkage.blocking import RULES
 from kangqiao.identity.linkage.model import explained
 from kangqiao.identity.matching import match_waiting
 from kangqiao.identity.model_versions import default_model
-from kangqiao.identity.models import Clue, Decision, Doubt, Link, Patient, Resident, Traits, Unmatched
+from kangqiao.identity.models import (
+    Clue,
+    Decision,
+    Doubt,
+    Link,
+    Patient,
+    Resident,
+    ResidentIdentifier,
+    Traits,
+    Unmatched,
+)
 from kangqiao.registry.models import Institution
 from kangqiao.trust.actors import system_actor
 from kangqiao.trust.models import AuditEntry
-from matching_people import BABY, MOTHER, WITHOUT, grouping, number, register
+from matching_people import BABY, CERTIFIED, MOTHER, NUMBERED, WITHOUT, grouping, number, register
 from people import make_institution
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -91,6 +101,15 @@ def test_the_mothers_number_never_swallows_the_baby(order: tuple[int, ...]) -> N
     held = grouping([patients[at] for at in range(3)])
     assert held[2] == 2
     assert held[:2] == [0, 0]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_a_child_with_a_birth_certificate_becomes_who_is_given_the_number(order: tuple[int, ...]) -> None:
+    patients = matched(*([CERTIFIED, NUMBERED][at] for at in order))
+    assert grouping(patients) == [0, 0]
+    assert set(ResidentIdentifier.objects.values_list("resident_id", flat=True)) == {
+        Link.objects.get(patient=patients[0], undone_at=None).resident_id
+    }
 
 
 def test_twins_stay_two_whether_they_have_names_and_numbers_or_not() -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import date
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from kangqiao.identity.registering import Outcome, register
 from kangqiao.trust.actors import Actor, ActorKind, system_actor
 from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.models import AuditEntry
-from matching_people import BABY, MOTHER, ORDINARY, WITHOUT, number, registrations
+from matching_people import BABY, CERTIFIED, MOTHER, NUMBERED, ORDINARY, WITHOUT, number, registrations
 from matching_people import register as register_by_file
 
 SYSTEM = system_actor("test")
@@ -78,6 +79,16 @@ def test_one_by_one_ends_as_by_the_file() -> None:
     match_waiting(actor=SYSTEM)
     assert _who_is_who() == held
     assert set(Doubt.objects.values_list("kind", flat=True)) == asked
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_child_with_a_birth_certificate_becomes_who_is_given_the_number(order: tuple[int, ...]) -> None:
+    again = {**CERTIFIED, "institution_id": 6}
+    arrive(*([CERTIFIED, NUMBERED, again][at] for at in order))
+    assert len(_who_is_who()) == 1
+    assert not Doubt.objects.exists()
+    assert broken_invariants(connection.connection) == []
 
 
 def _who_is_who() -> set[frozenset[int]]:

@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.models import Decision
-from kangqiao.identity.statements import FOLLOW, FOLLOW_PATIENTS_OF_ONE
+from kangqiao.identity.statements import FOLLOW, FOLLOW_PATIENTS_OF_ONE, IS_ESTABLISHED
 from kangqiao.infra.ids import uuid7
 from kangqiao.infra.postgres.statement import Statement
 
@@ -52,8 +52,8 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     """Carry out what was decided and return the ids of the decisions that took effect, in the caller's transaction.
 
     Without effect stays what somebody has overtaken: one of both is merged already, or they are to be kept apart; and
-    of matching what joins two residents with documents of their own. Each resident is absorbed once in a call, and
-    none that is absorbed is kept. The audit entry is the caller's.
+    of matching what would absorb somebody whose documents establish who it is (`IS_ESTABLISHED`). Each resident is
+    absorbed once in a call, and none that is absorbed is kept. The audit entry is the caller's.
     """
     cursor = connection.cursor()
     cursor.execute(_WORKSPACE)
@@ -165,12 +165,12 @@ SELECT count(*) FROM (
      WHERE id IN (SELECT kept FROM identity_absorbing UNION ALL SELECT absorbed FROM identity_absorbing)
      ORDER BY id FOR UPDATE) locked
 """
-_DROP_OVERTAKEN: Final = """
+_DROP_OVERTAKEN: Final = f"""
 DELETE FROM identity_absorbing joined WHERE NOT EXISTS (
     SELECT FROM identity_resident kept_one, identity_resident absorbed_one
      WHERE kept_one.id = kept AND absorbed_one.id = absorbed
        AND kept_one.state <> 'merged' AND absorbed_one.state <> 'merged'
-       AND (kind <> 'match' OR absorbed_one.state = 'pending'))
+       AND (kind <> 'match' OR NOT {IS_ESTABLISHED.format("absorbed")}))
     OR EXISTS (SELECT FROM identity_apart
                 WHERE first_id = least(kept, absorbed) AND second_id = greatest(kept, absorbed))
     OR EXISTS (SELECT FROM identity_absorbing beside JOIN identity_apart

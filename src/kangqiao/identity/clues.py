@@ -18,7 +18,8 @@ from kangqiao.identity.judging import Scene
 from kangqiao.identity.linkage.columns import NONE
 from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds
 from kangqiao.identity.linkage.joining import Persons
-from kangqiao.identity.models import Link, Resident
+from kangqiao.identity.models import Link
+from kangqiao.identity.statements import IS_ESTABLISHED
 from kangqiao.identity.traits import (
     MOST,
     TRAITS,
@@ -41,9 +42,10 @@ PIECE: Final = 1 << 18
 """Patients whose traits are in memory at a time when all are written."""
 BY_HAND: Final = Link.Reason.MANUAL.value
 PERSON: Final = np.dtype(
-    [("patient", "V16"), ("resident", "V16"), ("confirmed", "u1"), ("by_hand", "u1"), ("traits", TRAITS)]
+    [("patient", "V16"), ("resident", "V16"), ("established", "u1"), ("by_hand", "u1"), ("traits", TRAITS)]
 )
-"""A patient with the resident it is linked to, whether that is established, whether a human said so, and TRAITS."""
+"""A patient with the resident it is linked to, whether that is established
+(`statements.IS_ESTABLISHED`), whether a human said so, and TRAITS."""
 
 
 class Clues(NamedTuple):
@@ -175,7 +177,7 @@ def neighbourhood(connection: Connection, found: bytes, *, asked: Collection[UUI
     place = {id: at for at, id in enumerate(residents)}
     person = np.array([place[id] for id in linked], np.int32)
     confirmed = np.zeros(len(residents), bool)
-    confirmed[person] = persons["confirmed"]
+    confirmed[person] = persons["established"]
     compared = compared_from(traits_in(persons), crowds)
     said = said_by(contents_of(compared.rows), person)
     faces = faces_of(said)
@@ -280,7 +282,7 @@ SELECT DISTINCT found.patient_id
 PERSONS: Final = f"""
 SELECT string_agg(
            uuid_send(link.patient_id) || uuid_send(link.resident_id)
-           || CASE WHEN resident.state = '{Resident.State.CONFIRMED}' THEN '\\x01'::bytea ELSE '\\x00' END
+           || CASE WHEN {IS_ESTABLISHED.format("link.resident_id")} THEN '\\x01'::bytea ELSE '\\x00' END
            || CASE WHEN link.reason = '{BY_HAND}' THEN '\\x01'::bytea ELSE '\\x00' END
            || traits.content, '' ORDER BY link.patient_id)
 """
@@ -290,7 +292,6 @@ WITH met AS MATERIALIZED ({_MET})
 {PERSONS}
   FROM met
   JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
-  JOIN identity_resident resident ON resident.id = link.resident_id
   JOIN identity_traits traits ON traits.patient_id = met.patient_id
  WHERE octet_length(traits.content) = {TRAITS.itemsize}
 """)
@@ -303,7 +304,6 @@ WITH met AS MATERIALIZED ({_MET}), near AS MATERIALIZED (
 )
 {PERSONS}
   FROM near
-  JOIN identity_resident resident ON resident.id = near.resident_id
   JOIN identity_link link ON link.resident_id = near.resident_id AND link.undone_at IS NULL
   JOIN identity_traits traits ON traits.patient_id = link.patient_id
  WHERE octet_length(traits.content) = {TRAITS.itemsize}

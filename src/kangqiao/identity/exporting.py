@@ -10,6 +10,8 @@ import duckdb
 import numpy as np
 from psycopg import Connection
 
+from kangqiao.identity.statements import IS_ESTABLISHED
+
 ID_BYTES: Final = 16
 
 
@@ -21,7 +23,7 @@ class Exported:
     person     place of each one's resident (int32)
     by_hand    whether somebody decided the link (bool)
     residents  (residents, 16) uint8: ids in ascending order
-    confirmed  whether a document says who the resident is (bool)
+    confirmed  whether a document says for good who the resident is (bool, `statements.IS_ESTABLISHED`)
     waiting    those who wait to be compared, since when
     """
 
@@ -69,14 +71,14 @@ def _octets(ids) -> np.ndarray:  # type: ignore[no-untyped-def]
     return np.concatenate(pieces).reshape(-1, ID_BYTES) if pieces else np.zeros((0, ID_BYTES), np.uint8)
 
 
-_EXPORT: Final = """
+_EXPORT: Final = f"""
 COPY (SELECT replace(patient.id::text, '-', ''), replace(link.resident_id::text, '-', ''), link.reason = 'manual',
-             resident.state = 'confirmed', patient.institution_id, patient.registered_on, patient.name, patient.sex,
-             patient.birth_date, patient.key_type, coalesce(patient.key_number, patient.shown_number),
-             patient.health_card, patient.phone, patient.division, patient.mother_name, patient.mother_number
+             {IS_ESTABLISHED.format("link.resident_id")}, patient.institution_id,
+             patient.registered_on, patient.name, patient.sex, patient.birth_date, patient.key_type,
+             coalesce(patient.key_number, patient.shown_number), patient.health_card, patient.phone, patient.division,
+             patient.mother_name, patient.mother_number
         FROM identity_patient patient
         JOIN identity_link link ON link.patient_id = patient.id AND link.undone_at IS NULL
-        JOIN identity_resident resident ON resident.id = link.resident_id
        WHERE patient.registered) TO STDOUT (FORMAT csv)
 """
 _TEXTS: Final = ("name", "sex", "birth_date", "document_type", "document_number", "health_card", "phone", "division")

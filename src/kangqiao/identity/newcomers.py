@@ -18,7 +18,7 @@ from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.model_versions import NEWEST_MODEL
 from kangqiao.identity.models import Link, Resident
 from kangqiao.identity.services import DECLARED, Registration
-from kangqiao.identity.statements import DESCRIBED, FOLLOW_PATIENTS_OF_ONE, SAYS_MORE, TOLD, is_own
+from kangqiao.identity.statements import DESCRIBED, FOLLOW_PATIENTS_OF_ONE, IS_ESTABLISHED, SAYS_MORE, TOLD, is_own
 from kangqiao.identity.traits import traits_of
 from kangqiao.infra.ids import uuid7
 from kangqiao.infra.postgres.statement import Statement
@@ -39,12 +39,14 @@ def arrival_of(registration: Registration, *, today: date) -> Arrival:
 
 
 class Holder(NamedTuple):
-    """Whose the document is: a resident, whether the name agrees, and whether anything else is said of it now."""
+    """Whose the document is: a resident, whether the name agrees, whether anything else is said of it now, and whether
+    its documents say for good who it is (`statements.IS_ESTABLISHED`)."""
 
     identifier_id: UUID
     resident_id: UUID
     trusted: bool
     says_otherwise: bool
+    established: bool
 
 
 class Found(NamedTuple):
@@ -108,8 +110,13 @@ class Newcomer:
 
     def among_others(self) -> bytes:
         """Return everybody it may be and after them itself, as PERSON each: it is the newest."""
-        flags = bytes((self.state == Resident.State.CONFIRMED, False))
+        flags = bytes((self._is_established(), False))
         return b"".join((self.found.persons, self.patient_id.bytes, self.resident_id.bytes, flags, self.arrival.traits))
+
+    def _is_established(self) -> bool:
+        if self.found.holder and self.trusted:
+            return self.found.holder.established
+        return self.establishes and self.found.type != DocumentType.OTHER
 
     def store(self, connection: Connection, *, actor_id: UUID | None, today: date) -> None:
         """Store it in the caller's transaction.
@@ -170,7 +177,8 @@ WITH said AS MATERIALIZED (
     SELECT identifier.id, resident.id AS resident_id, identity_same_name(arriving.name, resident.name) AS trusted,
            (coalesce(arriving.name, resident.name), coalesce(arriving.sex, resident.sex),
             coalesce(arriving.birth_date, resident.birth_date))
-               IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date) AS says_otherwise
+               IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date) AS says_otherwise,
+           {IS_ESTABLISHED.format("resident.id")} AS established
       FROM arriving
       JOIN identity_residentidentifier identifier
         ON identifier.valid AND identifier.type = own_type AND identifier.number = own_number

@@ -13,9 +13,15 @@ from typing import Final
 
 from psycopg import sql
 
+from kangqiao.identity.documents import DocumentType
 from kangqiao.identity.linkage.unnamed import SAYS_LITTLE
 from kangqiao.identity.survivorship import RANKS, Rank
 from kangqiao.infra.postgres.statement import Statement
+
+IS_ESTABLISHED: Final = f"""EXISTS (SELECT FROM identity_residentidentifier document
+        WHERE document.resident_id = {{}} AND document.valid AND document.type <> '{DocumentType.OTHER}')"""
+"""Whether a document says who the resident is for good: a child with a birth certificate has no number yet, and a
+comparison may join it to whom it has become."""
 
 WORKSPACE_SIZE: Final = """
 SELECT pg_relation_size(to_regclass('pg_temp.identity_arrival'))
