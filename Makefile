@@ -32,7 +32,7 @@ format: setup
 	$(VENV)/bin/ruff check --fix .
 
 bench: setup spark
-	@set -e; for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
+	$(PYTHON) bench
 
 setup: $(PACKAGES) $(ASSETS)
 
