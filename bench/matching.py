@@ -43,7 +43,6 @@ from django.utils import timezone  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from kangqiao.identity.clues import SESSION  # noqa: E402
 from kangqiao.identity.duckdb_rules import with_document_key  # noqa: E402
 from kangqiao.identity.likeness import Demographics, likeliest, match  # noqa: E402
 from kangqiao.identity.matching import match_waiting  # noqa: E402
@@ -52,6 +51,7 @@ from kangqiao.identity.registering import register  # noqa: E402
 from kangqiao.identity.rematching import rematch  # noqa: E402
 from kangqiao.identity.services import DECLARED, Registration, Source, register_patients  # noqa: E402
 from kangqiao.infra import postgres  # noqa: E402
+from kangqiao.infra.postgres.statement import Session  # noqa: E402
 from kangqiao.simulation.identities.generating import generate_identities  # noqa: E402
 from kangqiao.trust.actors import system_actor  # noqa: E402
 from kangqiao.trust.services import issue_token  # noqa: E402
@@ -109,7 +109,7 @@ def measure(url: str, folder: Path) -> None:
 def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
     """Look up keys, match without registering, register: one after the other on one connection and one core."""
     described = [Demographics(**{word: getattr(each, word) for word in Demographics._fields}) for each in arriving]
-    with psycopg.connect(url, autocommit=True, options=SESSION) as raw, on_one_core(raw):
+    with Session.open(url) as raw, on_one_core(raw):
         in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
         raw.execute("CREATE TABLE bench_row (id uuid)")

@@ -22,6 +22,7 @@ from kangqiao.gateway.http import Request, Response
 from kangqiao.identity.documents import HELD, DocumentKey, Unusable
 from kangqiao.identity.errors import ModelOutdated, NothingToCompare, Overtaken, SeveralResidents
 from kangqiao.identity.rules import EARLIEST_BIRTH, normalise_document
+from kangqiao.infra.postgres.statement import Session
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.permissions import Permission
 
@@ -194,11 +195,9 @@ class IdentityDoor:
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     def _connection(self) -> psycopg.Connection:
-        from kangqiao.identity.clues import SESSION
-
-        kept: psycopg.Connection | None = getattr(self._mine, "connection", None)
+        kept: Session | None = getattr(self._mine, "connection", None)
         if kept is None or kept.closed or kept.broken:
-            kept = self._mine.connection = psycopg.connect(self._url, autocommit=True, options=SESSION)
+            kept = self._mine.connection = Session.open(self._url)
         return kept
 
 

@@ -75,10 +75,10 @@ def absorb_newcomer(connection: Connection, absorption: Absorption, *, link_id: 
     """
     evidence = absorption.evidence._asdict() if absorption.evidence else {}
     about = absorption._asdict() | evidence | {"link_id": link_id, "further_link_id": uuid7()}
-    ((stands,),) = _ABSORB_NEWCOMER.execute(connection, about).fetchall()
+    ((stands,),) = _ABSORB_NEWCOMER.rows(connection, about)
     if not stands:
         raise Overtaken
-    FOLLOW_PATIENTS_OF_ONE.execute(connection, {"resident_id": absorption.kept})
+    FOLLOW_PATIENTS_OF_ONE.rows(connection, {"resident_id": absorption.kept})
 
 
 def bring_strays_along(connection: Connection, patients: Sequence[UUID]) -> int:

@@ -34,18 +34,15 @@ from kangqiao.identity.traits import (
     traits_from,
     traits_of,
 )
-from kangqiao.infra.postgres.statement import Statement, int_array
+from kangqiao.infra.postgres.statement import Statement, int_array, uuid_array
 
-SESSION: Final = "-c plan_cache_mode=force_generic_plan"
-"""Options of connections that ask for one patient after the other: planning would take longer than looking."""
 PIECE: Final = 1 << 18
 """Patients whose traits are in memory at a time when all are written."""
 BY_HAND: Final = Link.Reason.MANUAL.value
-PERSON: Final = np.dtype(
-    [("patient", "V16"), ("resident", "V16"), ("established", "u1"), ("by_hand", "u1"), ("traits", TRAITS)]
-)
-"""A patient with the resident it is linked to, whether that is established
-(`statements.IS_ESTABLISHED`), whether a human said so, and TRAITS."""
+PERSON: Final = np.dtype([("patient", "V16"), ("resident", "V16")])
+"""A patient and the resident it is linked to."""
+STANDING: Final = np.dtype([("established", "?"), ("by_hand", "?")])
+"""Whether that resident is established (`statements.IS_ESTABLISHED`), and whether a human linked it."""
 
 
 class Clues(NamedTuple):
@@ -57,6 +54,14 @@ class Clues(NamedTuple):
     def told(self) -> dict[str, str]:
         """Return both as a `Statement` takes them."""
         return {"clue": int_array(self.clue), "most": int_array(self.most)}
+
+
+class Near(NamedTuple):
+    """Patients in the order of their ids, as bytes: of each a PERSON, a STANDING and TRAITS."""
+
+    persons: bytes
+    standing: bytes
+    traits: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,39 +151,29 @@ def sought(packed: Sequence[bytes]) -> Clues:
     return Clues(clues[clues != NONE].tolist(), most[clues != NONE].tolist())
 
 
-def sharing(connection: Connection, clues: Clues) -> np.ndarray:
-    """Return the patients (PERSON) that share one of the clues."""
-    ((found,),) = _SHARING.execute(connection, clues.told(), binary=True).fetchall()
-    return np.frombuffer(found or b"", PERSON)
+def sharing(connection: Connection, clues: Clues) -> tuple[bytes, bytes]:
+    """Return the patients that share one of the clues, as bytes: of each a PERSON, and TRAITS."""
+    ((persons, traits),) = _SHARING.rows(connection, clues.told())
+    return persons or b"", traits or b""
 
 
-def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> bytes:
-    """Return the patients that share one of the clues, and those asked for, with all patients of their residents, as
-    PERSON each."""
-    about = {**clues.told(), "asked": "{" + ",".join(map(str, asked)) + "}"}
-    ((found,),) = _NEAR.execute(connection, about, binary=True).fetchall()
-    return found or b""
+def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> Near:
+    """Return the patients that share one of the clues, and those asked for, with all patients of their residents."""
+    about = {**clues.told(), "asked": uuid_array(asked)}
+    (found,) = _NEAR.rows(connection, about)
+    return Near(*(each or b"" for each in found))
 
 
-def traits_in(persons: np.ndarray, *first: bytes) -> np.ndarray:
-    """Return the TRAITS of patients (PERSON), after those of others as bytes."""
-    rows = np.empty((len(first) + len(persons), TRAITS.itemsize), np.uint8)
-    for place, packed in enumerate(first):
-        rows[place] = np.frombuffer(packed, np.uint8)
-    rows[len(first) :] = persons.view(np.uint8).reshape(len(persons), PERSON.itemsize)[:, -TRAITS.itemsize :]
-    return rows.reshape(-1).view(TRAITS)
-
-
-def neighbourhood(connection: Connection, found: bytes, *, asked: Collection[UUID], crowds: Crowds) -> Neighbourhood:
-    """Return patients (PERSON each, in the order of their ids) as they are judged together."""
-    persons = np.frombuffer(found, PERSON)
+def neighbourhood(connection: Connection, found: Near, *, asked: Collection[UUID], crowds: Crowds) -> Neighbourhood:
+    """Return patients as they are judged together."""
+    persons, standing = np.frombuffer(found.persons, PERSON), np.frombuffer(found.standing, STANDING)
     linked = persons["resident"].tolist()
     residents = sorted(set(linked))
     place = {id: at for at, id in enumerate(residents)}
     person = np.array([place[id] for id in linked], np.int32)
     confirmed = np.zeros(len(residents), bool)
-    confirmed[person] = persons["established"]
-    compared = compared_from(traits_in(persons), crowds)
+    confirmed[person] = standing["established"]
+    compared = compared_from(traits_from(found.traits), crowds)
     said = said_by(contents_of(compared.rows), person)
     faces = faces_of(said)
     ids = Ids(np.frombuffer(b"".join(residents), np.uint8).reshape(-1, 16))
@@ -186,7 +181,7 @@ def neighbourhood(connection: Connection, found: bytes, *, asked: Collection[UUI
         Compared(compared.rows[faces], compared.codes),
         Persons(person[faces], confirmed, _apart(connection, ids, place)),
         asked=_speak_for(said, faces, persons["patient"].tolist(), {id.bytes for id in asked}),
-        by_hand=persons["by_hand"][faces] != 0,
+        by_hand=standing["by_hand"][faces],
     )
     return Neighbourhood(Ids(_octets(persons["patient"])[faces]), ids, scene)
 
@@ -205,7 +200,7 @@ def _apart(connection: Connection, residents: Ids, place: Mapping[bytes, int]) -
     """Return the pairs of residents that are kept apart, as `Persons` has them."""
     if len(residents) < 2:
         return np.empty(0, np.int64)
-    rows = connection.execute(_APART, {"residents": list(residents)}).fetchall()
+    rows = _APART.rows(connection, {"residents": uuid_array(residents)})
     return _packed_pairs([(place[one.bytes], place[other.bytes]) for one, other in rows], len(residents))
 
 
@@ -214,7 +209,7 @@ def _packed_pairs(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
 
 
 def _clues(packed: Sequence[bytes]) -> np.ndarray:
-    return clues_of(compared_from(traits_from(packed), NO_CROWDS))
+    return clues_of(compared_from(traits_from(b"".join(packed)), NO_CROWDS))
 
 
 def _rows_of_clues(packed: dict[UUID, bytes]) -> dict[str, list]:
@@ -279,36 +274,40 @@ SELECT DISTINCT found.patient_id
  CROSS JOIN LATERAL unnest(block.patients) AS found(patient_id)
  WHERE cardinality(block.patients) <= sought.most
 """
-PERSONS: Final = f"""
-SELECT string_agg(
-           uuid_send(link.patient_id) || uuid_send(link.resident_id)
-           || CASE WHEN {IS_ESTABLISHED.format("link.resident_id")} THEN '\\x01'::bytea ELSE '\\x00' END
-           || CASE WHEN link.reason = '{BY_HAND}' THEN '\\x01'::bytea ELSE '\\x00' END
-           || traits.content, '' ORDER BY link.patient_id)
+_PERSONS_AND_TRAITS: Final = """
+string_agg(uuid_send(link.patient_id) || uuid_send(link.resident_id), '' ORDER BY link.patient_id) AS persons,
+string_agg(traits.content, '' ORDER BY link.patient_id) AS traits
 """
-"""Patients as one row of bytes (PERSON): to read a column of each takes longer than to find it."""
+"""Patients as one row of bytes: to read a column of each takes longer than to find it."""
 _SHARING: Final = Statement(f"""
 WITH met AS MATERIALIZED ({_MET})
-{PERSONS}
+SELECT {_PERSONS_AND_TRAITS}
   FROM met
   JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
   JOIN identity_traits traits ON traits.patient_id = met.patient_id
  WHERE octet_length(traits.content) = {TRAITS.itemsize}
 """)
 NEAR: Final = f"""
-WITH met AS MATERIALIZED ({_MET}), near AS MATERIALIZED (
-    SELECT DISTINCT link.resident_id FROM met
+WITH met AS MATERIALIZED ({_MET}), linked AS (
+    SELECT link.resident_id FROM met
       JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
     UNION
     {{besides}}
+), near AS MATERIALIZED (
+    SELECT resident_id,
+           CASE WHEN {IS_ESTABLISHED.format("linked.resident_id")} THEN '\\x01'::bytea ELSE '\\x00' END AS is_so
+      FROM linked
 )
-{PERSONS}
-  FROM near
-  JOIN identity_link link ON link.resident_id = near.resident_id AND link.undone_at IS NULL
-  JOIN identity_traits traits ON traits.patient_id = link.patient_id
- WHERE octet_length(traits.content) = {TRAITS.itemsize}
+SELECT persons, standing, traits FROM (
+    SELECT {_PERSONS_AND_TRAITS},
+           string_agg(CASE WHEN link.reason = '{BY_HAND}' THEN is_so || '\\x01' ELSE is_so || '\\x00' END, ''
+                      ORDER BY link.patient_id) AS standing
+      FROM near
+      JOIN identity_link link ON link.resident_id = near.resident_id AND link.undone_at IS NULL
+      JOIN identity_traits traits ON traits.patient_id = link.patient_id
+     WHERE octet_length(traits.content) = {TRAITS.itemsize}) found
 """
-"""All patients of residents that share a clue, and of residents besides."""
+"""All patients of residents that share a clue, and of residents besides, as `Near`."""
 _NEAR: Final = Statement(
     NEAR.format(
         besides="""
@@ -316,7 +315,7 @@ _NEAR: Final = Statement(
 """
     )
 )
-_APART: Final = """
+_APART: Final = Statement("""
 SELECT first_id, second_id FROM identity_apart
- WHERE first_id = ANY(%(residents)s) AND second_id = ANY(%(residents)s)
-"""
+ WHERE first_id = ANY(%(residents)s::uuid[]) AND second_id = ANY(%(residents)s::uuid[])
+""")

@@ -274,7 +274,7 @@ def _settle(resident_id: UUID, other_id: UUID, decision: Decision) -> None:
 
 def _follow(*residents: UUID) -> None:
     for resident_id in residents:
-        FOLLOW_PATIENTS_OF_ONE.execute(connection.connection, {"resident_id": resident_id})
+        FOLLOW_PATIENTS_OF_ONE.rows(connection.connection, {"resident_id": resident_id})
 
 
 def _compare_again(*residents: UUID) -> None:

@@ -1,8 +1,6 @@
 """One person who is described, against everybody: who it may be, how surely and why. Writes nothing but who asked."""
 
-from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -10,16 +8,13 @@ import numpy as np
 from django.utils import timezone
 from psycopg import Connection
 
-from kangqiao.identity.clues import sharing, sought, traits_in
+from kangqiao.identity.clues import PERSON, sharing, sought
 from kangqiao.identity.errors import NothingToCompare
-from kangqiao.identity.linkage.blocking import Pairs
 from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
-from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.linkage.model import Model, Step, explained
-from kangqiao.identity.linkage.scoring import weighed
 from kangqiao.identity.matching import in_transaction, probability
 from kangqiao.identity.model_versions import InUse, model_in_use
-from kangqiao.identity.traits import compared_from, pairs_with_first, traits_of
+from kangqiao.identity.traits import likest_first, traits_from, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import Act, record_acts
@@ -46,8 +41,7 @@ class Demographics(NamedTuple):
     institution_id: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class Candidate(NamedTuple):
     """A resident it may be, by the patient of it that is most alike.
 
     `weight` in bits; `excluded` where something forbids that it is the same person, whatever else agrees.
@@ -58,7 +52,7 @@ class Candidate:
     rule: int
     pattern: int
     weight: float
-    model: Model = field(repr=False)
+    model: Model
 
     @property
     def probability(self) -> float:
@@ -78,7 +72,7 @@ class Candidate:
 def match(*, demographics: Demographics, actor: Actor, on: Connection | None = None) -> list[Candidate]:
     """Return who the person described may be, the likeliest first, at most `MOST_CANDIDATES`; nothing is changed.
 
-    `on` a connection of one's own (`clues.SESSION`), else on Django's. Raises `NothingToCompare` where too little is
+    `on` a session of one's own, else on Django's. Raises `NothingToCompare` where too little is
     said, and `NotPermitted`.
     """
     actor.require(Permission.IDENTITY_MATCH)
@@ -98,33 +92,18 @@ def likeliest(connection: Connection, described: Demographics, in_use: InUse, *,
     clues = sought([packed])
     if not clues.clue:
         raise NothingToCompare
-    persons = sharing(connection, clues)
-    if not len(persons):
-        return []
-    compared = compared_from(traits_in(persons, packed), in_use.crowds)
-    pairs = pairs_with_first(compared)
-    patterns = patterns_between(*compared, pairs.left, pairs.right)
-    weights = weighed(patterns, in_use.model.weights, in_use.model.priors)
-    return _best(persons, pairs, patterns, weights, in_use.model)
-
-
-def _best(
-    persons: np.ndarray, pairs: Pairs, patterns: np.ndarray, weights: np.ndarray, model: Model
-) -> list[Candidate]:
-    """Return the likeliest residents, each by the likeliest of its patients."""
-    residents, patients = persons["resident"].tolist(), persons["patient"].tolist()
-    other = (pairs.right - 1).tolist()
-    best: dict[bytes, int] = {}
-    for place in np.argsort(-weights, kind="stable").tolist():
-        best.setdefault(residents[other[place]], place)
+    found, traits = sharing(connection, clues)
+    persons = np.frombuffer(found, np.int64).reshape(-1, 2, 2)
+    likest = likest_first(
+        traits_from(packed + traits), persons[:, 1], in_use.crowds, in_use.model, most=MOST_CANDIDATES
+    )
     return [
-        Candidate(
-            resident_id=UUID(bytes=resident),
-            patient_id=UUID(bytes=patients[other[place]]),
-            rule=int(pairs.rule[place]),
-            pattern=int(patterns[place]),
-            weight=float(weights[place]),
-            model=model,
-        )
-        for resident, place in islice(best.items(), MOST_CANDIDATES)
+        Candidate(*_ids(found, place), rule, pattern, weight, in_use.model)
+        for place, rule, pattern, weight in zip(*likest, strict=True)
     ]
+
+
+def _ids(persons: bytes, place: int) -> tuple[UUID, UUID]:
+    """Return resident and patient at a place of `clues.PERSON`."""
+    start = place * PERSON.itemsize
+    return UUID(bytes=persons[start + 16 : start + 32]), UUID(bytes=persons[start : start + 16])

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import Connection
+from psycopg.pq import TransactionStatus
 
 from kangqiao.identity.absorbing import Absorption, Evidence, absorb, absorb_newcomer, bring_strays_along
 from kangqiao.identity.clues import keep_traits, near, neighbourhood, read_patients
@@ -26,6 +27,7 @@ from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.model_versions import model_in_use
 from kangqiao.identity.models import Decision, Unmatched
 from kangqiao.infra.ids import uuid7
+from kangqiao.infra.postgres.statement import Session
 from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
@@ -86,8 +88,8 @@ def match_some(*, actor: Actor, at_once: int = AT_ONCE) -> Matched | None:
     raw.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (REGISTERING, REGISTERING))
     with transaction.atomic():
         in_use = model_in_use(raw)
-        persons = near(raw, clues=clues, asked=list(waiting))
-        around = neighbourhood(raw, persons, asked=waiting, crowds=in_use.crowds)
+        found = near(raw, clues=clues, asked=list(waiting))
+        around = neighbourhood(raw, found, asked=waiting, crowds=in_use.crowds)
         pairs = candidate_pairs(around.scene.compared.rows)
         patterns = patterns_between(*around.scene.compared, pairs.left, pairs.right)
         judged = judge(around.scene, pairs, patterns, in_use.model)
@@ -124,6 +126,9 @@ def in_transaction(on: Connection | None) -> Iterator[Connection]:
     if on is None:
         with transaction.atomic():
             yield psycopg_connection()
+    elif isinstance(on, Session) and on.info.transaction_status == TransactionStatus.IDLE:
+        with on.short_transaction():
+            yield on
     else:
         with on.transaction():
             yield on

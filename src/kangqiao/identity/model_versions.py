@@ -12,6 +12,7 @@ from kangqiao.identity.errors import ModelOutdated
 from kangqiao.identity.linkage.crowds import NO_CROWDS, Crowds, crowds_as_bytes, crowds_from
 from kangqiao.identity.linkage.model import SIMULATED_CITY, Model, UnreadableModel, content_of, load_model, model_from
 from kangqiao.identity.models import LinkageModel
+from kangqiao.infra.postgres.statement import Statement
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import record_act
@@ -30,8 +31,8 @@ _known: dict[str, InUse] = {}
 
 def model_in_use(on: Connection) -> InUse:
     """Return what decides now. Raises ModelOutdated where the newest model is of another version of the engine."""
-    newest = on.execute(f"SELECT {NEWEST_MODEL}").fetchone()
-    return model_known_as(on, newest[0] if newest else None)
+    ((newest,),) = _NEWEST.rows(on, {})
+    return model_known_as(on, newest)
 
 
 def model_known_as(on: Connection, newest: str | None) -> InUse:
@@ -90,4 +91,5 @@ def _kept(on: Connection, version: str) -> InUse:
 
 
 NEWEST_MODEL: Final = "(SELECT version FROM identity_linkagemodel ORDER BY made_at DESC, version DESC LIMIT 1)"
+_NEWEST: Final = Statement(f"SELECT {NEWEST_MODEL}")
 _CONTENT: Final = "SELECT content, crowds FROM identity_linkagemodel WHERE version = %s"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from kangqiao.identity.clues import NEAR, Clues, sought
+from kangqiao.identity.clues import NEAR, Clues, Near, sought
 from kangqiao.identity.documents import DocumentType
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.model_versions import NEWEST_MODEL
@@ -56,7 +56,7 @@ class Found(NamedTuple):
     newest_model     the version of the model that decides
     type, number     of the document that is its own, else None
     holder           whose that document is, None: nobody's yet
-    persons          everybody it may be, as bytes (`clues.PERSON` each)
+    near             everybody it may be
     """
 
     known: bool
@@ -64,15 +64,16 @@ class Found(NamedTuple):
     type: str | None
     number: str | None
     holder: Holder | None
-    persons: bytes
+    near: Near
 
 
 def look(connection: Connection, arrival: Arrival) -> Found:
     """Return what is known about a registration and about whom it may be."""
     about = arrival.registration._asdict() | arrival.clues.told()
-    (row,) = _LOOK.execute(connection, about, binary=True).fetchall()
-    known, newest_model, type, number, *holder, persons = row
-    return Found(known, newest_model, type, number, Holder(*holder) if holder[0] else None, persons or b"")
+    (row,) = _LOOK.rows(connection, about)
+    known, newest_model, type, number, *rest = row
+    holder, near = Holder(*rest[: len(Holder._fields)]), Near(*(each or b"" for each in rest[len(Holder._fields) :]))
+    return Found(known, newest_model, type, number, holder if holder.identifier_id else None, near)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,11 @@ class Newcomer:
         """What that resident is then."""
         return Resident.State.CONFIRMED if self.establishes or self.trusted else Resident.State.PENDING
 
-    def among_others(self) -> bytes:
-        """Return everybody it may be and after them itself, as PERSON each: it is the newest."""
-        flags = bytes((self._is_established(), False))
-        return b"".join((self.found.persons, self.patient_id.bytes, self.resident_id.bytes, flags, self.arrival.traits))
+    def among_others(self) -> Near:
+        """Return everybody it may be and after them itself: it is the newest."""
+        persons, standing, traits = self.found.near
+        itself = self.patient_id.bytes + self.resident_id.bytes
+        return Near(persons + itself, standing + bytes((self._is_established(), False)), traits + self.arrival.traits)
 
     def _is_established(self) -> bool:
         if self.found.holder and self.trusted:
@@ -125,11 +127,11 @@ class Newcomer:
         """
         holder = self.found.holder
         about = self.arrival.registration._asdict() | self._linked() | {"actor_id": actor_id, "today": today}
-        ((stands,),) = _STORE.execute(connection, about).fetchall()
+        ((stands,),) = _STORE.rows(connection, about)
         if not stands:
             raise Overtaken
         if holder and self.trusted and holder.says_otherwise:
-            FOLLOW_PATIENTS_OF_ONE.execute(connection, {"resident_id": holder.resident_id})
+            FOLLOW_PATIENTS_OF_ONE.rows(connection, {"resident_id": holder.resident_id})
 
     def _linked(self) -> dict[str, object]:
         holder, registration = self.found.holder, self.arrival.registration
@@ -186,9 +188,9 @@ WITH said AS MATERIALIZED (
 )
 SELECT EXISTS (SELECT FROM identity_patient known WHERE known.institution_id = arriving.institution_id
                                                      AND known.local_number = arriving.local_number),
-       {NEWEST_MODEL}, own_type, own_number, holder.*,
-       ({NEAR.format(besides="SELECT resident_id FROM holder WHERE trusted")})
+       {NEWEST_MODEL}, own_type, own_number, holder.*, near.*
   FROM arriving LEFT JOIN holder ON true
+ CROSS JOIN ({NEAR.format(besides="SELECT resident_id FROM holder WHERE trusted")}) near
 """)
 _STORE: Final = Statement(f"""
 WITH standing AS MATERIALIZED (

@@ -13,7 +13,7 @@ from django.utils import timezone
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
-from kangqiao.identity.clues import near, neighbourhood, replace_packed
+from kangqiao.identity.clues import Near, near, neighbourhood, replace_packed
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.judging import judge
 from kangqiao.identity.linkage.joining import patterns_between
@@ -53,7 +53,7 @@ class Outcome:
 def register(*, registration: Registration, actor: Actor, on: Connection | None = None) -> Outcome:
     """Register a patient, or what has changed about a known one, and match it at once; all of it or nothing.
 
-    `on` a connection of one's own (`clues.SESSION`), else on Django's. Raises `NotPermitted`, also for a registration
+    `on` a session of one's own, else on Django's. Raises `NotPermitted`, also for a registration
     of another institution than the actor's.
     """
     actor.require(Permission.IDENTITY_MATCH)
@@ -67,7 +67,7 @@ def register(*, registration: Registration, actor: Actor, on: Connection | None 
 def _register(registration: Registration, actor: Actor, on: Connection | None) -> Outcome:
     arrival = arrival_of(registration, today=timezone.localdate())
     with in_transaction(on) as connection:
-        _WAIT_FOR_OTHERS.execute(connection, {"registering": REGISTERING, **arrival.clues.told()})
+        _WAIT_FOR_OTHERS.rows(connection, {"registering": REGISTERING, **arrival.clues.told()})
         found = look(connection, arrival)
         in_use = model_known_as(connection, found.newest_model)
         if found.known:
@@ -101,8 +101,8 @@ def _register_known(connection: Connection, arrival: Arrival, in_use: InUse, act
     if not done.changed:
         return Outcome(patient_id, *_resident(connection, patient_id), created=False, changed=False)
     replace_packed(connection, {patient_id: arrival.traits}, {patient_id: former} if former else {})
-    persons = near(connection, clues=arrival.clues, asked=[patient_id])
-    verdict = _judged(connection, persons, patient_id, in_use)
+    found = near(connection, clues=arrival.clues, asked=[patient_id])
+    verdict = _judged(connection, found, patient_id, in_use)
     joined = join(connection, verdict, actor=actor)
     settle_stale(connection, verdict, asked=[patient_id])
     doubts = ask(connection, verdict)
@@ -110,8 +110,8 @@ def _register_known(connection: Connection, arrival: Arrival, in_use: InUse, act
     return Outcome(patient_id, *resident, created=False, changed=True, joined=joined, doubts=doubts)
 
 
-def _judged(connection: Connection, persons: bytes, patient_id: UUID, in_use: InUse) -> Verdict:
-    around = neighbourhood(connection, persons, asked=[patient_id], crowds=in_use.crowds)
+def _judged(connection: Connection, found: Near, patient_id: UUID, in_use: InUse) -> Verdict:
+    around = neighbourhood(connection, found, asked=[patient_id], crowds=in_use.crowds)
     pairs = pairs_sharing_clues(around.scene.compared)
     patterns = patterns_between(*around.scene.compared, pairs.left, pairs.right)
     judged = judge(around.scene, pairs, patterns, in_use.model)
@@ -119,7 +119,7 @@ def _judged(connection: Connection, persons: bytes, patient_id: UUID, in_use: In
 
 
 def _resident(connection: Connection, patient_id: UUID) -> tuple[UUID, Resident.State]:
-    ((resident_id, state),) = connection.execute(_RESIDENT, {"patient_id": patient_id}).fetchall()
+    ((resident_id, state),) = _RESIDENT.rows(connection, {"patient_id": patient_id})
     return resident_id, Resident.State(state)
 
 
@@ -142,8 +142,8 @@ SELECT patient.id, traits.content
     ON traits.patient_id = patient.id AND octet_length(traits.content) = {TRAITS.itemsize}
  WHERE institution_id = %s AND local_number = %s
 """
-_RESIDENT: Final = """
-WITH waits_no_longer AS (DELETE FROM identity_unmatched WHERE patient_id = %(patient_id)s)
+_RESIDENT: Final = Statement("""
+WITH waits_no_longer AS (DELETE FROM identity_unmatched WHERE patient_id = %(patient_id)s::uuid)
 SELECT resident.id, resident.state FROM identity_link link JOIN identity_resident resident ON resident.id = resident_id
- WHERE patient_id = %(patient_id)s AND undone_at IS NULL
-"""
+ WHERE patient_id = %(patient_id)s::uuid AND undone_at IS NULL
+""")

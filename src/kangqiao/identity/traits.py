@@ -6,7 +6,6 @@ which for a single one takes some twenty microseconds. `tests/generative` holds 
 # mypy: disable-error-code="no-untyped-def"
 
 import re
-from collections.abc import Sequence
 from datetime import date
 from functools import cache, lru_cache
 from struct import Struct
@@ -23,8 +22,10 @@ from kangqiao.identity.linkage.days import day_of
 from kangqiao.identity.linkage.documents import document_of
 from kangqiao.identity.linkage.entries import ENTRY, rows_of, trust
 from kangqiao.identity.linkage.hashing import closed, hashed, mix, text_hash
+from kangqiao.identity.linkage.model import Model
 from kangqiao.identity.linkage.names import LONGEST, NO_NAME, normalised, sound_code
 from kangqiao.identity.linkage.reading import LONGEST_DIVISION, LONGEST_PHONE, SHORTEST_PHONE, how_number_fits
+from kangqiao.identity.linkage.scoring import put_patterns, weigh
 from kangqiao.identity.linkage.townships import renumbered
 from kangqiao.standards.lunar import written_as_solar
 
@@ -100,6 +101,16 @@ class Told(Protocol):
     def registered_on(self) -> date | None: ...
 
 
+class Likest(NamedTuple):
+    """Of residents that one patient may be, the likeliest first, by its likeliest patient each: that patient's place,
+    the rule that came across it, the pattern and its weight."""
+
+    place: list[int]
+    rule: list[int]
+    pattern: list[int]
+    weight: list[float]
+
+
 class Compared(NamedTuple):
     """Several patients ready to be compared: rows of `linkage.entries.ENTRY`, and `codes` as in `Names`."""
 
@@ -159,14 +170,14 @@ def traits_of_file(read: Registrations, chosen: np.ndarray) -> np.ndarray:
     return traits
 
 
-def traits_from(packed: Sequence[bytes]) -> np.ndarray:
-    """Return kept traits as an array."""
-    return np.frombuffer(b"".join(packed), TRAITS)
+def traits_from(packed: bytes) -> np.ndarray:
+    """Return kept traits, one after the other, as an array."""
+    return np.frombuffer(packed, TRAITS)
 
 
 def compared_from(traits: np.ndarray, crowds: Crowds) -> Compared:
     """Return patients as they are compared; what many share is taken from the crowds of the whole city."""
-    rows, codes = traits["entry"].copy(), np.zeros((len(traits) + 1, LONGEST), np.int32)
+    rows, codes = _entries(traits), np.zeros((len(traits) + 1, LONGEST), np.int32)
     order = np.argsort(traits["form"], kind="stable")
     return Compared(rows, codes[: _enter(rows, codes, traits, order, crowds)])
 
@@ -210,9 +221,16 @@ def pairs_sharing_clues(compared: Compared) -> Pairs:
     return Pairs(*_sharing(clues_of(compared), len(compared.rows)))
 
 
-def pairs_with_first(compared: Compared) -> Pairs:
-    """Return the pairs of the first patient with all those that share a clue with it."""
-    return Pairs(*_sharing(clues_of(compared), 1))
+def likest_first(traits: np.ndarray, residents: np.ndarray, crowds: Crowds, model: Model, *, most: int) -> Likest:
+    """Compare the first patient with the others; `residents` (n - 1, 2) int64, the halves of the ids of theirs."""
+    found = _likest(_entries(traits), traits, residents, crowds, model.weights, model.priors, most)
+    return Likest(*(array.tolist() for array in found))
+
+
+def _entries(traits: np.ndarray) -> np.ndarray:
+    """Return a copy of the entries in traits: bytes take a quarter of the time of fields."""
+    octets = traits.view(np.uint8).reshape(len(traits), TRAITS.itemsize)
+    return octets[:, : ENTRY.itemsize].copy().reshape(-1).view(ENTRY)
 
 
 MOST: Final = np.array([rule.most for rule in RULES], np.int32)
@@ -254,6 +272,36 @@ def _sharing(clues, firsts):  # pragma: no cover - compiled
                     found += 1
                     break
     return left[:found].copy(), right[:found].copy(), rule[:found].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _likest(rows, traits, residents, crowds, weights, priors, most):  # pragma: no cover - compiled
+    form = np.empty(len(traits), np.int64)
+    for row in range(len(traits)):
+        form[row] = traits[row].form
+    codes = np.zeros((len(rows) + 1, LONGEST), np.int32)
+    _enter(rows, codes, traits, np.argsort(form), crowds)
+    left, right, rule = _sharing(_clues(rows, len(MOST)), 1)
+    patterns, totals = np.empty(len(right), np.int64), np.empty(len(right))
+    put_patterns(patterns, rows, codes, left, right)
+    weigh(totals, patterns, weights, priors)
+    best, count = np.empty(min(most, len(right)), np.int64), 0
+    for pair in np.argsort(-totals, kind="mergesort"):
+        if count == len(best):
+            break
+        if _is_new(residents, right[pair] - 1, right, best, count):
+            best[count] = pair
+            count += 1
+    best = best[:count]
+    return right[best] - 1, rule[best], patterns[best], totals[best]
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_new(residents, place, right, best, count):  # pragma: no cover - compiled
+    found = False
+    for former in range(count):
+        found |= (residents[right[best[former]] - 1] == residents[place]).all()
+    return not found
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,5 +1,6 @@
 """Writing the audit log: one entry per act on personal data or on the keys to it, in the act's transaction."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -7,9 +8,9 @@ from uuid import UUID
 from django.db import connection
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
-from psycopg.types.json import Jsonb
 
 from kangqiao.infra.ids import uuid7
+from kangqiao.infra.postgres.statement import Statement
 from kangqiao.trust.actions import Action, Outcome, Purpose
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.models import AuditEntry
@@ -90,15 +91,16 @@ def record_acts(on: Connection, *, actor: Actor, action: Action, acts: Sequence[
     who = (actor.kind.value, actor.id, actor.institution_id, action.value)
     how = (None, Outcome.DONE.value, actor.address)
     rows = [
-        (uuid7(), *who, *act[:3], None if act.object_id is None else str(act.object_id), *how, Jsonb(act.detail))
+        (uuid7(), *who, *act[:3], None if act.object_id is None else str(act.object_id), *how, json.dumps(act.detail))
         for act in acts
     ]
     if len(rows) == 1:
-        on.execute(_INSERT_ONE, rows[0])
+        _INSERT_ONE.rows(on, dict(zip(_COLUMNS, rows[0], strict=True)))
     elif rows:
         on.execute(_INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
 
 
 _INTO: Final = f"INSERT INTO trust_auditentry ({', '.join(name for name, _ in AUDIT_COLUMNS)})\n"
-_INSERT_ONE: Final = _INTO + f"VALUES ({', '.join(f'%s::{kind}' for _, kind in AUDIT_COLUMNS)})"
+_COLUMNS: Final = tuple(name for name, _ in AUDIT_COLUMNS)
+_INSERT_ONE: Final = Statement(_INTO + f"VALUES ({', '.join(f'%({name})s::{kind}' for name, kind in AUDIT_COLUMNS)})")
 _INSERT_MANY: Final = _INTO + f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for _, kind in AUDIT_COLUMNS)})"

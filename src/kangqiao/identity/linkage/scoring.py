@@ -52,12 +52,13 @@ def weighed(patterns: np.ndarray, weights: np.ndarray, priors: np.ndarray) -> np
     `weights` is (rivals, fields, levels), `priors` (rivals,).
     """
     totals = np.empty(len(patterns))
-    side_by_side(lambda part: _weigh(totals[part], patterns[part], weights, priors), spans(len(patterns)))
+    side_by_side(lambda part: weigh(totals[part], patterns[part], weights, priors), spans(len(patterns)))
     return totals
 
 
 @numba.njit(cache=True, nogil=True)
-def _weigh(totals, patterns, weights, priors):  # pragma: no cover - compiled
+def weigh(totals, patterns, weights, priors):  # pragma: no cover - compiled
+    """Write down the weight of each pattern (`weighed`)."""
     for place in range(len(patterns)):
         least = np.inf
         for rival in range(len(priors)):
