@@ -14,7 +14,8 @@ GIGABYTE = 1 << 30
 def server_settings(connection: Connection, *, memory: int, free_disk: int, durable: bool) -> dict[str, str]:
     """Return the settings of `postgresql.conf` for a machine with `memory` and `free_disk` bytes.
 
-    The log never holds rows: statements, their parameters and the details of errors stay out of it.
+    The log never holds rows: statements, their parameters and the details of errors stay out of it. Pages go into
+    the write-ahead log as they are: the embedded server knows pglz only, which takes longer than to write them.
     """
     folder = socket_folder(connection.place)
     settings = {
@@ -28,7 +29,6 @@ def server_settings(connection: Connection, *, memory: int, free_disk: int, dura
         "work_mem": _megabytes(min(max(memory // 400, 8 * MEGABYTE), 64 * MEGABYTE)),
         "max_wal_size": _megabytes(max(min(8 * GIGABYTE, free_disk // 4), GIGABYTE)),
         "checkpoint_timeout": "15min",
-        "wal_compression": "on",
         "wal_buffers": "64MB",
         "random_page_cost": "1.1",
         "jit": "off",
