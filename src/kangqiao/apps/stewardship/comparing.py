@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from kangqiao.apps.stewardship.evidence import Evidence, Side, evidence_of
 from kangqiao.identity.decisions import Decision, Doubt, Risk
-from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.documents import HELD, DocumentType
 from kangqiao.identity.explaining import Explanation, explanation_of
 from kangqiao.identity.models import Link, Patient, Resident, ResidentIdentifier
 from kangqiao.identity.standing import root_of
@@ -35,8 +35,7 @@ COLUMNS: Final = {
     "division": "现住址",
     "mother_name": "母亲姓名",
     "mother_number": "母亲证件号码",
-    "health_card": "健康卡号",
-    "archive_number": "健康档案编号",
+    **HELD,
 }
 
 Pieces = tuple[tuple[str, bool], ...]
