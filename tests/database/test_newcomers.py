@@ -49,12 +49,12 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> list[Registration]:
 
 
 def store(row: Registration) -> None:
-    newcomer_of(row).store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+    newcomer_of(row).store(psycopg_connection(), actor_id=None)
 
 
 def newcomer_of(row: Registration) -> Newcomer:
     arrival = arrival_of(row, today=LAST_DAY)
-    return Newcomer(arrival, look(psycopg_connection(), arrival))
+    return Newcomer(arrival, look(psycopg_connection(), arrival), LAST_DAY)
 
 
 def by_file(row: Registration) -> None:
@@ -122,7 +122,7 @@ def test_a_newcomer_is_absorbed_as_any_other_resident() -> None:
 
 
 def absorb_newly_stored(newcomer: Newcomer, *, at_once: bool) -> None:
-    newcomer.store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+    newcomer.store(psycopg_connection(), actor_id=None)
     absorption = taken_for(newcomer, Resident.objects.get(state="confirmed").id)
     if at_once:
         absorb_newcomer(psycopg_connection(), absorption, link_id=newcomer.link_id)
@@ -158,9 +158,9 @@ def test_nobody_is_linked_to_a_resident_that_was_joined_to_another_meanwhile() -
     late = newcomer_of(again)
     Resident.objects.filter(state="confirmed").update(state="merged", merged_into_id=uuid7())
     with pytest.raises(Overtaken), transaction.atomic():
-        late.store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+        late.store(psycopg_connection(), actor_id=None)
     newcomer = newcomer_of(other)
-    newcomer.store(psycopg_connection(), actor_id=None, today=LAST_DAY)
+    newcomer.store(psycopg_connection(), actor_id=None)
     absorption = taken_for(newcomer, Resident.objects.get(state="merged").id)
     with pytest.raises(Overtaken), transaction.atomic():
         absorb_newcomer(psycopg_connection(), absorption, link_id=newcomer.link_id)

@@ -82,6 +82,7 @@ class Newcomer:
 
     arrival: Arrival
     found: Found
+    today: date
     patient_id: UUID = field(default_factory=uuid7)
     link_id: UUID = field(default_factory=uuid7)
     stranger_id: UUID = field(default_factory=uuid7)
@@ -120,13 +121,13 @@ class Newcomer:
             return self.found.holder.established
         return self.establishes and self.found.type != DocumentType.OTHER
 
-    def store(self, connection: Connection, *, actor_id: UUID | None, today: date) -> None:
+    def store(self, connection: Connection, *, actor_id: UUID | None) -> None:
         """Store it in the caller's transaction.
 
         Raises psycopg's UniqueViolation, and `Overtaken` where its resident has been joined to another meanwhile.
         """
         holder = self.found.holder
-        about = self.arrival.registration._asdict() | self._linked() | {"actor_id": actor_id, "today": today}
+        about = self.arrival.registration._asdict() | self._linked() | {"actor_id": actor_id, "today": self.today}
         ((stands,),) = _STORE.rows(connection, about)
         if not stands:
             raise Overtaken

@@ -65,7 +65,8 @@ def register(*, registration: Registration, actor: Actor, on: Connection | None 
 
 
 def _register(registration: Registration, actor: Actor, on: Connection | None) -> Outcome:
-    arrival = arrival_of(registration, today=timezone.localdate())
+    today = timezone.localdate()
+    arrival = arrival_of(registration, today=today)
     with in_transaction(on) as connection:
         _WAIT_FOR_OTHERS.rows(connection, {"registering": REGISTERING, **arrival.clues.told()})
         found = look(connection, arrival)
@@ -73,7 +74,7 @@ def _register(registration: Registration, actor: Actor, on: Connection | None) -
         if found.known:
             stored = _register_known(connection, arrival, in_use, actor)
         else:
-            stored = _register_newcomer(connection, Newcomer(arrival, found), in_use, actor)
+            stored = _register_newcomer(connection, Newcomer(arrival, found, today), in_use, actor)
         record_acts(connection, actor=actor, action=Action.PATIENT_REGISTER, acts=[_act(stored)])
     return stored
 
@@ -82,7 +83,7 @@ def _register_newcomer(connection: Connection, newcomer: Newcomer, in_use: InUse
     """Judge who a patient that nobody knew is, and store it."""
     patient_id = newcomer.patient_id
     verdict = _judged(connection, newcomer.among_others(), patient_id, in_use)
-    newcomer.store(connection, actor_id=actor.id, today=timezone.localdate())
+    newcomer.store(connection, actor_id=actor.id)
     if [verdict.residents[each.absorbed] for each in verdict.judged.merges] == [patient_id]:
         joined = join_newcomer(connection, verdict, link_id=newcomer.link_id, actor=actor)
     else:
