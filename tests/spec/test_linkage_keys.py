@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from kangqiao.identity.documents import DocumentKey, DocumentType
 from kangqiao.identity.linkage.blocking import RULES, rule_keys
+from kangqiao.identity.linkage.cards import card_of, read_cards
 from kangqiao.identity.linkage.crowds import Crowds, crowds_of, load_crowds, save_crowds
 from kangqiao.identity.linkage.days import date_of, day_of, is_date
 from kangqiao.identity.linkage.documents import document_of, read_documents
 from kangqiao.identity.linkage.hashing import hashed, text_hash, text_hashes
 from kangqiao.identity.linkage.names import ALONE, ONE_OF_SEVERAL, normalised, sound_code
 from kangqiao.identity.linkage.reading import read_registrations
-from kangqiao.identity.rules import normalise_document
+from kangqiao.identity.rules import FILLERS, normalise_document
 from linkage_records import TODAY, number, registrations
 
 VALID = number("53352219870314082")
@@ -34,6 +35,20 @@ def test_hashes_are_the_same_for_ever() -> None:
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20) | st.none(), max_size=5))
 def test_texts_are_hashed_alike_one_by_one_and_many_at_once(texts: list[str | None]) -> None:
     assert text_hashes(pa.array(texts, pa.string())).tolist() == [text_hash(text or "") for text in texts]
+
+
+CARD = st.sampled_from(["", "无", " 0000 ", "12345", "1234", "-", "530900001"]) | st.text(max_size=8) | st.none()
+
+
+@given(st.lists(CARD, max_size=6))
+def test_what_is_written_instead_of_a_card_is_no_card(written: list[str | None]) -> None:
+    read = read_cards(pa.array(written, pa.string())).tolist()
+    assert read == [card_of(text or "") for text in written]
+    for text, card in zip(written, read, strict=True):
+        tidy = (text or "").strip(" ")
+        assert card == (0 if tidy in FILLERS else text_hash(tidy))
+    assert {"", "无", "0000", "12345", "-"} <= FILLERS
+    assert not {"1234", "530900001"} & FILLERS
 
 
 TYPED = st.one_of(

@@ -62,6 +62,7 @@ TABLE = [
     ("place", "RENUMBERED", {"division": "530922102203"}, {"division": "530922101203"}),
     ("place", "DIFFERENT", {}, {"division": "530902100001"}),
     ("card", "SAME", *[{"health_card": "530900001"}] * 2),
+    ("card", None, *[{"health_card": "000000"}] * 2),
     ("mother", "SAME_NAME", *[{"mother_name": "李芳"}] * 2),
 ]
 

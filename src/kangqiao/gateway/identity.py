@@ -21,7 +21,7 @@ from kangqiao.gateway.errors import Forbidden, Malformed, MethodNotAllowed, NotF
 from kangqiao.gateway.http import Request, Response
 from kangqiao.identity.documents import HELD, DocumentKey, Unusable
 from kangqiao.identity.errors import ModelOutdated, NothingToCompare, Overtaken, SeveralResidents
-from kangqiao.identity.rules import EARLIEST_BIRTH, normalise_document
+from kangqiao.identity.rules import EARLIEST_BIRTH, FILLERS, normalise_document
 from kangqiao.infra.postgres.statement import Session
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.permissions import Permission
@@ -319,6 +319,8 @@ def _number(told: Numbered) -> By:
     if len(held) + local + (told.document_number is not None) > 1:
         raise Malformed("一次只能查一个号码")
     if held:
+        if held[0].number in FILLERS:
+            raise Malformed(f"“{held[0].number}”不是一个{HELD[held[0].kind]}，请填写卡上或系统里的号码")
         return held[0]
     if told.institution is not None and told.local_number:
         return LocalNumber(told.institution, told.local_number)

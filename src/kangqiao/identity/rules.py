@@ -27,6 +27,16 @@ NOTHING: Final = ("", "无", "不详", "未知", "暂无", "没有", "未提供"
 COUNTING: Final = "123456789012345678901234567890"
 SHORTEST_COUNTING: Final = 5
 
+LONGEST_FILLING: Final = 20
+FILLERS: Final = frozenset(
+    (
+        *NOTHING,
+        *(character * length for character in digits + "Xx*-" for length in range(1, LONGEST_FILLING + 1)),
+        *(COUNTING[:length] for length in range(SHORTEST_COUNTING, LONGEST_FILLING + 1)),
+    )
+)
+"""What is written for the number of a card where there is none."""
+
 EARLIEST_BIRTH: Final = date(1880, 1, 1)
 WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_CHARACTERS: Final = "10X98765432"

@@ -16,12 +16,13 @@ import numpy as np
 
 from kangqiao.identity.documents import DocumentType
 from kangqiao.identity.linkage.blocking import RULES, Pairs, key_of
+from kangqiao.identity.linkage.cards import card_of
 from kangqiao.identity.linkage.columns import FAR, NEAR, NONE, UNDATED, Registrations
 from kangqiao.identity.linkage.crowds import Crowds
 from kangqiao.identity.linkage.days import day_of
 from kangqiao.identity.linkage.documents import document_of
 from kangqiao.identity.linkage.entries import ENTRY, rows_of, trust
-from kangqiao.identity.linkage.hashing import closed, hashed, mix, text_hash
+from kangqiao.identity.linkage.hashing import closed, hashed, mix
 from kangqiao.identity.linkage.model import Model
 from kangqiao.identity.linkage.names import LONGEST, NO_NAME, normalised, sound_code
 from kangqiao.identity.linkage.reading import LONGEST_DIVISION, LONGEST_PHONE, SHORTEST_PHONE, how_number_fits
@@ -139,7 +140,7 @@ def traits_of(told: Told, *, today: date) -> bytes:
         "key": key,
         "number": number,
         "check": check,
-        "card": text_hash(told.health_card or ""),
+        "card": card_of(told.health_card or ""),
         "phone": _phone(told.phone),
         "division": division,
         "renumbered": _renumbered(division),

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kangqiao.identity.documents import DocumentType
+from kangqiao.identity.linkage.cards import read_cards
 from kangqiao.identity.linkage.columns import (
     ESTIMATE_ERROR,
     FAR,
@@ -28,7 +29,7 @@ from kangqiao.identity.linkage.columns import (
 from kangqiao.identity.linkage.crowds import Crowds, count_crowds, crowds_of
 from kangqiao.identity.linkage.days import dates_of, day_of
 from kangqiao.identity.linkage.documents import read_documents
-from kangqiao.identity.linkage.hashing import text_hashes, utf8
+from kangqiao.identity.linkage.hashing import utf8
 from kangqiao.identity.linkage.names import read_names
 from kangqiao.identity.linkage.threads import side_by_side
 
@@ -135,7 +136,7 @@ def _numbers(piece: Piece, *, today: date) -> _Numbers:
         key=shown.key,
         number=shown.number,
         check=shown.check,
-        card=text_hashes(read["health_card"]),
+        card=read_cards(read["health_card"]),
         name=read["name"].cast(_DICTIONARY),
         sex=_whole_numbers(*utf8(read["sex"]), 1) % 3,
         birth=np.where(born.is_valid(), dates_of(_integers(born, pa.int32())), NONE),
