@@ -5,6 +5,7 @@
 
 import re
 from datetime import date
+from operator import mul
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 
@@ -106,8 +107,7 @@ def citizen_id(text: str, *, today: date) -> CitizenId | Unusable:
 
 def check_character(body: str) -> str:
     """Return the 18th character for the first 17 digits: ISO 7064 MOD 11-2, as GB 11643 uses it."""
-    total = sum(weight * int(digit) for weight, digit in zip(WEIGHTS, body, strict=True))
-    return CHECK_CHARACTERS[total % 11]
+    return CHECK_CHARACTERS[sum(map(mul, WEIGHTS, map(int, body))) % 11]
 
 
 def _without_lookalikes(tidy: str) -> str:
@@ -116,7 +116,7 @@ def _without_lookalikes(tidy: str) -> str:
 
 
 def _reads_as_citizen_id(tidy: str) -> bool:
-    return re.fullmatch(CITIZEN_FORM, _without_lookalikes(tidy)) is not None
+    return len(tidy) == 18 and re.fullmatch(CITIZEN_FORM, _without_lookalikes(tidy)) is not None
 
 
 def _is_placeholder(tidy: str) -> bool:

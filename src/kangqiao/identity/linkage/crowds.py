@@ -5,7 +5,7 @@ millions. Only crowds are kept: what is not there belongs to fewer than the smal
 """
 # mypy: disable-error-code="no-untyped-def"
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -59,29 +59,36 @@ class Crowds(NamedTuple):
 
 
 class Sharing(NamedTuple):
-    """Values that may be shared, with what may stand behind them (arrays of one length); `shared` says which."""
+    """Values that may be shared, with what may stand behind them (arrays of one length); `SHARED` says which."""
 
     value: np.ndarray
     behind: np.ndarray
 
 
-def shared(read: Registrations) -> Iterator[Sharing]:
-    """Yield what registrations say about values that many may share, in the order of `LIMITS`."""
-    rows, names = read
-    name = rows["name"].copy()
-    yield Sharing(np.where(name != NO_NAME, rows["key"], NONE), names.sound[name])
-    yield Sharing(rows["phone"].copy(), names.surname[name])
-    yield Sharing(names.form[name], rows["birth"].copy())
+def _by_number(rows: np.ndarray, names: Names) -> Sharing:
+    return Sharing(np.where(rows["name"] != NO_NAME, rows["key"], NONE), names.sound[rows["name"]])
+
+
+def _by_phone(rows: np.ndarray, names: Names) -> Sharing:
+    return Sharing(rows["phone"].copy(), names.surname[rows["name"]])
+
+
+def _by_name(rows: np.ndarray, names: Names) -> Sharing:
+    return Sharing(names.form[rows["name"]], rows["birth"].copy())
+
+
+SHARED: Final = (_by_number, _by_phone, _by_name)
+"""What registrations say about values that many may share, in the order of `LIMITS`."""
 
 
 def crowds_of(read: Registrations) -> Crowds:
     """Count over all registrations."""
-    return crowds_counted(side_by_side(_counted, zip(shared(read), LIMITS, strict=True)))
 
+    def counted(place: int) -> tuple[np.ndarray, np.ndarray]:
+        value, behind = SHARED[place](*read)
+        return _crowds(value, behind, grouped(value), LIMITS[place])
 
-def _counted(asked: tuple[Sharing, Limit]) -> tuple[np.ndarray, np.ndarray]:
-    (value, behind), limit = asked
-    return _crowds(value, behind, grouped(value), limit)
+    return crowds_counted(side_by_side(counted, range(len(LIMITS))))
 
 
 @numba.njit(cache=True, nogil=True)

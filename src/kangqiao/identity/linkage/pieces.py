@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from kangqiao.identity.linkage.blocking import RULES, Pairs, keys_of
 from kangqiao.identity.linkage.clusters import clustered, head_of
 from kangqiao.identity.linkage.columns import NONE, Registrations
-from kangqiao.identity.linkage.crowds import LIMITS, NO_CROWDS, Crowds, crowds_counted, shared
+from kangqiao.identity.linkage.crowds import LIMITS, NO_CROWDS, SHARED, Crowds, crowds_counted
 from kangqiao.identity.linkage.entries import ENTRY, content_and_likeness, rows_of
 from kangqiao.identity.linkage.grouping import scattered
 from kangqiao.identity.linkage.joining import patterns_between
@@ -35,8 +35,7 @@ TRAVELLING: Final = np.dtype(
 def sightings(registrations: pa.Table, *, today: date) -> pa.Table:
     """Return what may turn out to be shared, each once: place in `crowds.LIMITS`, value and what stands behind it."""
     read = read_registrations(registrations, today=today, crowds=NO_CROWDS)
-    found = [_seen(place, *sharing) for place, sharing in enumerate(shared(read))]
-    return pa.concat_tables(found)
+    return pa.concat_tables([_seen(place, *sharing(*read)) for place, sharing in enumerate(SHARED)])
 
 
 def _seen(place: int, value: np.ndarray, behind: np.ndarray) -> pa.Table:
