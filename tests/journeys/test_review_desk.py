@@ -161,6 +161,9 @@ def test_what_two_people_joined_is_parted_when_another_confirms(page: Page, desk
     page.get_by_role("dialog").get_by_role("button", name="提议").click()
     expect(page.get_by_text("已提议撤销，等另一人复核")).to_be_visible()
     assert resident_of(one.patient_id) == resident_of(one.other_patient_id)
+    page.goto("/stewardship/decisions")
+    expect(page.get_by_role("row").filter(has_text="派出所证明同一人两个号")).to_contain_text("撤销待复核")
+    look(page, shoot, "decisions-undoing")
 
     page.context.clear_cookies()
     enter(page, "second-steward", "白复核")

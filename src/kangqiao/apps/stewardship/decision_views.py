@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.contrib import messages
@@ -29,7 +29,7 @@ from kangqiao.apps.stewardship.desk import UNDO_PROPOSED
 from kangqiao.apps.stewardship.errors import AlreadyChecked
 from kangqiao.apps.stewardship.forms import DecisionFilter, Undoing
 from kangqiao.apps.stewardship.models import MatchCheck
-from kangqiao.identity.decisions import Decision
+from kangqiao.identity.decisions import Decision, Doubt
 from kangqiao.identity.doubts import take_back
 from kangqiao.identity.errors import IdentityError
 from kangqiao.identity.queries import Person, people
@@ -103,8 +103,18 @@ def _is_id(text: str) -> bool:
         return False
 
 
-def _rows(page: list[Decision], actor: Actor) -> list[tuple[Decision, Person | None, str, str]]:
-    """Return (decision, who the resident is now, by whom, approved by whom), and write down who was shown."""
+class Row(NamedTuple):
+    """A decision, who the resident is now, by whom, approved by whom, and whether its undoing waits for another one."""
+
+    decision: Decision
+    person: Person | None
+    by: str
+    approved: str
+    undoing: bool
+
+
+def _rows(page: list[Decision], actor: Actor) -> list[Row]:
+    """Return decisions as they are listed, and write down who was shown."""
     roots = {decision.id: root_of(decision.resident_id) for decision in page}
     with transaction.atomic():
         record_act(
@@ -116,8 +126,16 @@ def _rows(page: list[Decision], actor: Actor) -> list[tuple[Decision, Person | N
         )
         known = {person.id: person for person in people(list(set(roots.values())))}
     names = actor_names({id for each in page for id in (each.actor_id, each.approved_by) if id})
+    proposed = Doubt.objects.filter(state=Doubt.State.UNDOING, decision_id__in=list(roots))
+    undoing = set(proposed.values_list("decision_id", flat=True))
     return [
-        (each, known.get(roots[each.id]), names.get(each.actor_id, ""), names.get(each.approved_by, ""))  # type: ignore[arg-type]
+        Row(
+            decision=each,
+            person=known.get(roots[each.id]),
+            by=names.get(each.actor_id, "") if each.actor_id else "",
+            approved=names.get(each.approved_by, "") if each.approved_by else "",
+            undoing=each.id in undoing,
+        )
         for each in page
     ]
 
