@@ -72,8 +72,8 @@ class Candidate(NamedTuple):
 def match(*, demographics: Demographics, actor: Actor, on: Connection | None = None) -> list[Candidate]:
     """Return who the person described may be, the likeliest first, at most `MOST_CANDIDATES`; nothing is changed.
 
-    `on` a session of one's own, else on Django's. Raises `NothingToCompare` where too little is
-    said, and `NotPermitted`.
+    `on` a session of one's own, else on Django's. Raises `NothingToCompare` where too little is said, and
+    `NotPermitted`.
     """
     actor.require(Permission.IDENTITY_MATCH)
     with in_transaction(on) as connection:
