@@ -51,7 +51,7 @@ from kangqiao.identity.registering import register  # noqa: E402
 from kangqiao.identity.rematching import rematch  # noqa: E402
 from kangqiao.identity.services import DECLARED, Registration, Source, register_patients  # noqa: E402
 from kangqiao.infra import postgres  # noqa: E402
-from kangqiao.infra.postgres.statement import Session  # noqa: E402
+from kangqiao.infra.postgres.statement import Session, Statement  # noqa: E402
 from kangqiao.simulation.identities.generating import generate_identities  # noqa: E402
 from kangqiao.trust.actors import system_actor  # noqa: E402
 from kangqiao.trust.services import issue_token  # noqa: E402
@@ -61,8 +61,8 @@ from linkage import splink_model  # the model of the benchmark of linkage  # noq
 TODAY = date(2026, 10, 31)
 DEFAULTS = (226_000, 4.4, 2)
 LATER, ALONE, WARM, CLIENTS, BY_SPLINK = 10_000, 3_000, 200, 4, 10
-BY_KEY = "SELECT institution_id, local_number, name FROM identity_patient WHERE id = %s"
-BARE_ROW = "INSERT INTO bench_row VALUES (%s)"
+BY_KEY = Statement("SELECT institution_id, local_number, name FROM identity_patient WHERE id = %(id)s::uuid")
+BARE_ROW = Statement("INSERT INTO bench_row VALUES (%(id)s::uuid)")
 PIECE = 200_000
 SYSTEM = system_actor("bench")
 console = Console(width=130)
@@ -113,8 +113,8 @@ def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
         in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
         raw.execute("CREATE TABLE bench_row (id uuid)")
-        each(table, "a patient by its key (reference)", raw, ids, lambda id: raw.execute(BY_KEY, (id,)).fetchall())
-        each(table, "a bare row, committed (reference)", raw, ids, lambda id: raw.execute(BARE_ROW, (id,)))
+        each(table, "a patient by its key (reference)", raw, ids, lambda id: BY_KEY.rows(raw, {"id": id}))
+        each(table, "a bare row, committed (reference)", raw, ids, lambda id: BARE_ROW.rows(raw, {"id": id}))
         each(table, "who it may be", raw, described, lambda one: likeliest(raw, one, in_use, today=today))
         each(table, "who it may be, audited", raw, described, lambda one: match(demographics=one, actor=SYSTEM, on=raw))
         each(
