@@ -142,6 +142,12 @@ def test_a_number_of_several_residents_is_answered_with_all_of_them(ask: Ask) ->
         ("match", {"sex": "1"}, 400, "信息太少，无法比对：请提供证件号码，或姓名和出生日期。"),
         ("identifiers", {"institution": 1, "local_number": "nobody"}, 404, "没有这位居民"),
         ("identifiers", {"health_card": "1", "insurance_number": "2"}, 400, "一次只能查一个号码"),
+        (
+            "match",
+            {"name": "鲁\0文英", "birth_date": "1987-03-14"},
+            400,
+            "字段 name 里有空字符（\\u0000），请去掉后重发",
+        ),
         ("identifiers", {"health_card": "无"}, 400, "“无”不是一个居民健康卡号，请填写卡上或系统里的号码"),
         ("identifiers", {"insurance_number": " 000000 "}, 400, "“000000”不是一个医保编号，请填写卡上或系统里的号码"),
         ("changes?after=yesterday", None, 400, "after 应为上一次返回的 next"),

@@ -28,6 +28,11 @@ def test_a_statement_returns_the_same_in_a_session_as_elsewhere(session: Session
         assert SUM.rows(session, about) == SUM.rows(plain, about) == [(None, "2", b"\x00\xff")]
 
 
+def test_a_text_with_a_null_character_is_refused_and_not_cut_short(session: Session) -> None:
+    with pytest.raises(psycopg.DataError):
+        SUM.rows(session, {"one": "1\0", "other": 2, "raw": b""})
+
+
 def test_what_is_done_in_between_is_kept_or_undone_as_a_whole(session: Session) -> None:
     with session.short_transaction():
         STORE.rows(session, {"number": 1})

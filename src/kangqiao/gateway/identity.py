@@ -38,6 +38,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 
 Returned = TypeVar("Returned")
+Asked = TypeVar("Asked", bound=Struct)
 Text = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -332,14 +333,18 @@ def _number(told: Numbered) -> By:
     return found
 
 
-async def _read(request: Request, kind: type[Returned]) -> Returned:
+async def _read(request: Request, kind: type[Asked]) -> Asked:
     _only(request, "POST")
     try:
-        return msgspec.json.decode(await request.body(LARGEST_REQUEST), type=kind)
+        told = msgspec.json.decode(await request.body(LARGEST_REQUEST), type=kind)
     except msgspec.ValidationError as error:
         raise Malformed(_explained(str(error))) from error
     except msgspec.DecodeError as error:
         raise Malformed("请求内容应为 JSON") from error
+    for word in told.__struct_fields__:
+        if isinstance(value := getattr(told, word), str) and "\0" in value:
+            raise Malformed(f"字段 {word} 里有空字符（\\u0000），请去掉后重发")
+    return told
 
 
 def _explained(message: str) -> str:

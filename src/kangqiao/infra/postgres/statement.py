@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Final, Self, cast
 from uuid import UUID
 
-from psycopg import Connection, OperationalError, RawCursor
+from psycopg import Connection, DataError, OperationalError, RawCursor
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
@@ -104,4 +104,6 @@ def uuid_array(ids: Sequence[UUID]) -> str:
 
 
 def _told(value: Any) -> str | bytes | None:
+    if isinstance(value, str) and "\0" in value:
+        raise DataError("text of PostgreSQL holds no null characters")
     return value if value is None or isinstance(value, (str, bytes)) else str(value)
