@@ -1,5 +1,6 @@
-"""A new patient stored by one statement is as one that came in a file."""
+"""New patients stored by one statement are as those that came in a file."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import cycle, product
 from typing import Any
@@ -11,17 +12,21 @@ from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
 from identity_invariants import broken_invariants
-from kangqiao.identity.absorbing import Absorption, Evidence, absorb, absorb_newcomer
+from kangqiao.identity.absorbing import Absorption, Evidence, Joining, absorb, absorb_newcomers
+from kangqiao.identity.clues import Clues
 from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.matching import psycopg_connection
 from kangqiao.identity.models import Decision, Link, Patient, Resident, ResidentIdentifier
 from kangqiao.identity.newcomers import Newcomer, arrival_of, look
+from kangqiao.identity.newcomers import store as store_all
 from kangqiao.identity.services import Registration, Source, register_patients
 from kangqiao.infra.ids import uuid7
 from kangqiao.simulation.identities.generating import LAST_DAY, generate_identities
+from kangqiao.trust.actors import system_actor
 from matching_people import WITHOUT, registrations
 
+SYSTEM = system_actor("test")
 DESCRIPTIONS = cycle(
     product((None, "5309000001"), (None, "临翔分局", "凤庆县公安局"), (None, date(2030, 1, 1), date(2040, 1, 1)))
 )
@@ -49,16 +54,46 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> list[Registration]:
 
 
 def store(row: Registration) -> None:
-    newcomer_of(row).store(psycopg_connection(), actor_id=None)
+    store_newcomers([newcomer_of(row)])
+
+
+def store_newcomers(newcomers: Sequence[Newcomer]) -> None:
+    store_all(psycopg_connection(), newcomers, today=LAST_DAY)
 
 
 def newcomer_of(row: Registration) -> Newcomer:
-    arrival = arrival_of(row, today=LAST_DAY)
-    return Newcomer(arrival, look(psycopg_connection(), arrival), LAST_DAY)
+    (newcomer,) = newcomers_of([row])
+    return newcomer
 
 
-def by_file(row: Registration) -> None:
-    register_patients(psycopg_connection(), source=Source.registrations([row]), actor_id=None)
+def newcomers_of(rows: Sequence[Registration]) -> list[Newcomer]:
+    arrivals = [arrival_of(row, actor=SYSTEM, today=LAST_DAY) for row in rows]
+    around = look(psycopg_connection(), arrivals, Clues([], []))
+    return [Newcomer(*each) for each in zip(arrivals, around.found, strict=True)]
+
+
+def store_together(rows: Sequence[Registration]) -> None:
+    """Store several by one statement, of whom no two share a clue."""
+    met: set[int] = set()
+    some: list[Registration] = []
+    for row in rows:
+        clues = arrival_of(row, actor=SYSTEM, today=LAST_DAY).clues.clue
+        if not met.isdisjoint(clues):
+            store_newcomers(newcomers_of(some))
+            met, some = set(), []
+        met.update(clues)
+        some.append(row)
+    store_newcomers(newcomers_of(some))
+
+
+def store_each(rows: Sequence[Registration]) -> None:
+    for row in rows:
+        store(row)
+
+
+def by_file(rows: Sequence[Registration]) -> None:
+    for row in rows:
+        register_patients(psycopg_connection(), source=Source.registrations([row]), actor_id=None)
 
 
 def told() -> tuple[list, list]:
@@ -89,15 +124,14 @@ def told() -> tuple[list, list]:
 
 def test_one_statement_stores_what_the_statements_of_files_store(city: list[Registration]) -> None:
     found = []
-    for act in (store, by_file):
+    for act in (store_each, store_together, by_file):
         with transaction.atomic():
-            for row in city:
-                act(row)
+            act(city)
             found.append(told())
             assert broken_invariants(connection.connection) == []
             transaction.set_rollback(True)
     assert len(found[0][0]) == len(city)
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_number_that_is_known_is_refused_whole() -> None:
@@ -122,10 +156,10 @@ def test_a_newcomer_is_absorbed_as_any_other_resident() -> None:
 
 
 def absorb_newly_stored(newcomer: Newcomer, *, at_once: bool) -> None:
-    newcomer.store(psycopg_connection(), actor_id=None)
+    store_newcomers([newcomer])
     absorption = taken_for(newcomer, Resident.objects.get(state="confirmed").id)
     if at_once:
-        absorb_newcomer(psycopg_connection(), absorption, link_id=newcomer.link_id)
+        absorb_newcomers(psycopg_connection(), [Joining(absorption, newcomer.link_id)])
     else:
         assert absorb(psycopg_connection(), [absorption]) == {absorption.decision_id}
 
@@ -158,9 +192,9 @@ def test_nobody_is_linked_to_a_resident_that_was_joined_to_another_meanwhile() -
     late = newcomer_of(again)
     Resident.objects.filter(state="confirmed").update(state="merged", merged_into_id=uuid7())
     with pytest.raises(Overtaken), transaction.atomic():
-        late.store(psycopg_connection(), actor_id=None)
+        store_newcomers([late])
     newcomer = newcomer_of(other)
-    newcomer.store(psycopg_connection(), actor_id=None)
+    store_newcomers([newcomer])
     absorption = taken_for(newcomer, Resident.objects.get(state="merged").id)
     with pytest.raises(Overtaken), transaction.atomic():
-        absorb_newcomer(psycopg_connection(), absorption, link_id=newcomer.link_id)
+        absorb_newcomers(psycopg_connection(), [Joining(absorption, newcomer.link_id)])

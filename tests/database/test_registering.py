@@ -3,20 +3,27 @@
 import threading
 from datetime import date
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from psycopg.errors import UntranslatableCharacter
 
 from identity_invariants import broken_invariants
 from kangqiao.identity.cross_references import HeldNumber, LocalNumber, Sought, identifiers_of, people_like
 from kangqiao.identity.documents import HELD, DocumentKey, DocumentType
+from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.identity.errors import NothingToCompare, SeveralResidents
 from kangqiao.identity.likeness import Demographics, match
-from kangqiao.identity.matching import match_waiting
+from kangqiao.identity.matching import match_waiting, psycopg_connection
 from kangqiao.identity.models import Clue, Decision, Doubt, Link, Patient, Resident, Unmatched
 from kangqiao.identity.numbers import numbers_of
-from kangqiao.identity.registering import Outcome, register
+from kangqiao.identity.registering import Outcome, register, register_together
+from kangqiao.identity.services import Registration
+from kangqiao.infra.ids import uuid7
+from kangqiao.simulation.identities.generating import LAST_DAY, generate_identities
 from kangqiao.trust.actors import Actor, ActorKind, system_actor
 from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.models import AuditEntry
@@ -89,6 +96,95 @@ def test_a_child_with_a_birth_certificate_becomes_who_is_given_the_number(order:
     assert len(_who_is_who()) == 1
     assert not Doubt.objects.exists()
     assert broken_invariants(connection.connection) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_the_same_registration_again_leaves_whoever_waits_to_be_compared_waiting() -> None:
+    register_by_file({}, WITHOUT)
+    arrive({}, WITHOUT)
+    assert Unmatched.objects.count() == 2
+    assert match_waiting(actor=SYSTEM).joined == 1
+
+
+def together(*rows: Registration, actor: Actor = SYSTEM) -> list[Outcome | Exception]:
+    """Register them as those that wait together are, and return what became of each."""
+    done = dict(register_together([(row, actor) for row in rows], on=psycopg_connection()))
+    return [done[place] for place in range(len(rows))]
+
+
+@pytest.mark.usefixtures("database")
+def test_together_ends_as_one_by_one(tmp_path: Path) -> None:
+    rows = simulated(generate_identities(folder=tmp_path, people=150, records_per_person=3, seed=8).records)
+    found = []
+    for size in (1, 7, 50):
+        with transaction.atomic():
+            told = [each for start in range(0, len(rows), size) for each in together(*rows[start : start + size])]
+            assert {type(each) for each in told} == {Outcome}
+            residents = dict(Link.objects.filter(undone_at=None).values_list("patient_id", "resident__state"))
+            assert {each.patient_id for each in told} == set(residents)
+            found.append((_by_number(), sorted(Doubt.objects.values_list("kind", flat=True))))
+            assert AuditEntry.objects.filter(action="identity:patient:register").count() == len(rows)
+            assert broken_invariants(connection.connection) == []
+            transaction.set_rollback(True)
+    assert found[0] == found[1] == found[2]
+
+
+def simulated(records: Path) -> list[Registration]:
+    keyed = with_document_key(
+        f"read_parquet('{records}')", type_column="document_type", number_column="document_number", today=LAST_DAY
+    )
+    return [
+        Registration(*row)
+        for row in duckdb.sql(
+            f"""SELECT institution, local_number, name, sex, birth_date, key_type, key_number,
+                       CASE WHEN key_number IS NULL THEN document_number END, health_card, NULL, phone, division,
+                       mother_name, mother_document, registered_at FROM ({keyed}) ORDER BY record"""
+        ).fetchall()
+    ]
+
+
+def _by_number() -> set[frozenset[tuple[int, str]]]:
+    held: dict[Any, set[tuple[int, str]]] = {}
+    for resident, *known_as in Link.objects.filter(undone_at=None).values_list(
+        "resident_id", "patient__institution_id", "patient__local_number"
+    ):
+        held.setdefault(resident, set()).add(tuple(known_as))
+    return {frozenset(each) for each in held.values()}
+
+
+@pytest.mark.usefixtures("database")
+def test_those_that_wait_together_are_told_what_became_of_each() -> None:
+    stranger = {"name": "赵国强", "key_number": number("53352219870314646"), "sex": "1", "phone": None}
+    (known,) = arrive({"institution_id": 9})
+    rows = registrations(WITHOUT, {}, stranger, {"institution_id": 9}, {"institution_id": 9, "phone": "13987600012"})
+    joined, linked, other, unchanged, changed = (each for each in together(*rows) if isinstance(each, Outcome))
+    assert [each.resident_id for each in (joined, linked, unchanged, changed)] == [known.resident_id] * 4
+    assert (joined.joined, linked.joined, other.joined, other.state) == (1, 0, 0, "confirmed")
+    assert [(each.created, each.changed) for each in (joined, other, unchanged, changed)] == [
+        *[(True, False)] * 2,
+        (False, False),
+        (False, True),
+    ]
+    merged = AuditEntry.objects.get(action="identity:resident:merge")
+    assert (merged.resident_id, merged.object_id) == (known.resident_id, str(Decision.objects.get().id))
+
+
+@pytest.mark.usefixtures("database")
+def test_of_those_that_wait_together_a_wrong_one_disturbs_no_other() -> None:
+    machine = Actor(kind=ActorKind.TOKEN, id=uuid7(), name="HIS", institution_id=2, permissions=SYSTEM.permissions)
+    stranger = {
+        "local_number": "2",
+        "institution_id": 2,
+        "name": "赵国强",
+        "key_number": number("53352219870314646"),
+        "phone": None,
+    }
+    unreadable = stranger | {"key_number": number("53352219870314662"), "name": "赵\0国"}
+    outcomes = together(
+        *registrations({"institution_id": 1}, unreadable, {"institution_id": 2}, stranger), actor=machine
+    )
+    assert [type(each) for each in outcomes] == [NotPermitted, UntranslatableCharacter, Outcome, Outcome]
+    assert Patient.objects.count() == 2
 
 
 def _who_is_who() -> set[frozenset[int]]:

@@ -18,13 +18,20 @@ MOST_WAITING: Final = 8192
 class Gathered(Generic[Question, Answer]):
     """Asks for everything that has gathered while the question before was under way.
 
-    ``ask`` takes questions and returns their answers in the same order.
+    ``ask`` takes questions, at most so many together, and returns their answers in the same order; so many asks are
+    under way side by side.
     """
 
-    def __init__(self, ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]]) -> None:
-        self._ask = ask
+    def __init__(
+        self,
+        ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]],
+        *,
+        together: int = MOST_TOGETHER,
+        side_by_side: int = 1,
+    ) -> None:
+        self._ask, self._together, self._side_by_side = ask, together, side_by_side
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def __call__(self, question: Question) -> Answer:
         """Return the answer to one question; raises :class:`Busy` where too many wait."""
@@ -32,17 +39,16 @@ class Gathered(Generic[Question, Answer]):
             raise Busy
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._run())
+        if len(self._asking) < self._side_by_side:
+            task = asyncio.create_task(self._run())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
         return await future
 
     async def _run(self) -> None:
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-                await self._answer(group)
-        finally:
-            self._asking = None
+        while self._waiting:
+            group, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
+            await self._answer(group)
 
     async def _answer(self, group: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:

@@ -12,9 +12,9 @@ from psycopg import Connection
 
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.models import Decision
-from kangqiao.identity.statements import FOLLOW, FOLLOW_PATIENTS_OF_ONE, IS_ESTABLISHED
+from kangqiao.identity.statements import FOLLOW, IS_ESTABLISHED, follow_patients
 from kangqiao.infra.ids import uuid7
-from kangqiao.infra.postgres.statement import Statement
+from kangqiao.infra.postgres.statement import Statement, as_json, rows_in
 
 FEW: Final = 100
 """Up to so many at once the planner needs no statistics."""
@@ -68,17 +68,32 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     return {decision for (decision,) in cursor.execute("SELECT decision_id FROM identity_absorbing").fetchall()}
 
 
-def absorb_newcomer(connection: Connection, absorption: Absorption, *, link_id: UUID) -> None:
-    """Carry out the same about a resident that was just stored with one patient, and that nobody else has seen.
+class Joining(NamedTuple):
+    """A resident that was just stored with one patient, and that nobody else has seen, taken for another one.
 
-    `link_id` the link of that patient. Raises `Overtaken` where the other one has been joined to another meanwhile.
+    `link_id` is the link of that patient.
     """
-    evidence = absorption.evidence._asdict() if absorption.evidence else {}
-    about = absorption._asdict() | evidence | {"link_id": link_id, "further_link_id": uuid7()}
-    ((stands,),) = _ABSORB_NEWCOMER.rows(connection, about)
-    if not stands:
+
+    absorption: Absorption
+    link_id: UUID
+
+
+def absorb_newcomers(connection: Connection, joining: Sequence[Joining]) -> dict[UUID, str]:
+    """Carry out the same for newcomers and return the state of everybody who absorbs them.
+
+    Raises `Overtaken` where one of those has been joined to another meanwhile.
+    """
+    kept = {each.absorption.kept for each in joining}
+    rows = _ABSORB_NEWCOMERS.rows(connection, {"joining": as_json([_joining(*each) for each in joining])})
+    if len(rows) < len(kept):
         raise Overtaken
-    FOLLOW_PATIENTS_OF_ONE.rows(connection, {"resident_id": absorption.kept})
+    follow_patients(connection, kept)
+    return dict(rows)
+
+
+def _joining(absorption: Absorption, link_id: UUID) -> dict[str, Any]:
+    evidence = absorption.evidence._asdict() if absorption.evidence else {}
+    return absorption._asdict() | evidence | {"link_id": link_id, "further_link_id": uuid7()}
 
 
 def bring_strays_along(connection: Connection, patients: Sequence[UUID]) -> int:
@@ -95,31 +110,6 @@ def _columns(absorptions: Sequence[Absorption]) -> dict[str, Any]:
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
 
 
-_ABSORB_NEWCOMER: Final = Statement("""
-WITH standing AS MATERIALIZED (
-    SELECT FROM identity_resident WHERE id = %(kept)s::uuid AND state <> 'merged' FOR UPDATE
-), decision AS (
-    INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, reason,
-                                   patient_id, compared_with, rule, pattern, weight, model, detail)
-    VALUES (%(decision_id)s::uuid, %(kind)s::text, %(kept)s::uuid, %(absorbed)s::uuid, %(actor_id)s::uuid,
-            %(reason)s::text, %(patient_id)s::uuid, %(compared_with)s::uuid, %(rule)s::text, %(pattern)s::bigint,
-            %(weight)s::float8, %(model)s::text, '{"state": "pending", "identifiers": [], "merged": []}')
-), ended AS (
-    UPDATE identity_link
-       SET undone_at = statement_timestamp(), undone_by = %(actor_id)s::uuid, undone_reason = %(reason)s::text,
-           ended_by = %(decision_id)s::uuid
-     WHERE id = %(link_id)s::uuid
-    RETURNING patient_id
-), link AS (
-    INSERT INTO identity_link (id, patient_id, resident_id, reason, score, actor_id, decision_id)
-    SELECT %(further_link_id)s::uuid, patient_id, %(kept)s::uuid, 'matched', %(score)s::float8, %(actor_id)s::uuid,
-           %(decision_id)s::uuid
-      FROM ended
-), gone AS (
-    UPDATE identity_resident SET state = 'merged', merged_into_id = %(kept)s::uuid WHERE id = %(absorbed)s::uuid
-)
-SELECT EXISTS (SELECT FROM standing)
-""")
 _BRING_ALONG: Final = """
 WITH stray AS (
     SELECT link.id, link.patient_id, link.reason, link.actor_id, link.batch_id, resident.merged_into_id
@@ -141,6 +131,34 @@ _DECLARED: Final = (
     "decision_id uuid, kept uuid, absorbed uuid, kind text, reason text, actor_id uuid, approved_by uuid,"
     " patient_id uuid, compared_with uuid, rule text, pattern bigint, weight float8, score float8, model text"
 )
+_ABSORB_NEWCOMERS: Final = Statement(f"""
+WITH joining AS MATERIALIZED (
+    SELECT * FROM {rows_in("joining", f"{_DECLARED}, link_id uuid, further_link_id uuid")}
+), standing AS MATERIALIZED (
+    SELECT id, state FROM identity_resident WHERE id IN (SELECT kept FROM joining) AND state <> 'merged'
+     ORDER BY id FOR UPDATE
+), decision AS (
+    INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, reason,
+                                   patient_id, compared_with, rule, pattern, weight, model, detail)
+    SELECT decision_id, kind, kept, absorbed, actor_id, reason, patient_id, compared_with, rule, pattern, weight, model,
+           '{{"state": "pending", "identifiers": [], "merged": []}}'
+      FROM joining
+), ended AS (
+    UPDATE identity_link link
+       SET undone_at = statement_timestamp(), undone_by = joining.actor_id, undone_reason = joining.reason,
+           ended_by = joining.decision_id
+      FROM joining WHERE link.id = link_id
+    RETURNING joining.*
+), link AS (
+    INSERT INTO identity_link (id, patient_id, resident_id, reason, score, actor_id, decision_id)
+    SELECT further_link_id, absorbed, kept, 'matched', score, actor_id, decision_id FROM ended
+), gone AS (
+    UPDATE identity_resident resident SET state = 'merged', merged_into_id = kept
+      FROM joining WHERE resident.id = absorbed
+)
+SELECT id, state FROM standing
+""")
+"""A resident that is a patient's own has the patient's id."""
 _WORKSPACE: Final = f"""
 CREATE TEMP TABLE IF NOT EXISTS identity_absorbing ({_DECLARED}) ON COMMIT DELETE ROWS;
 DELETE FROM identity_absorbing

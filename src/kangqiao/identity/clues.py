@@ -94,11 +94,6 @@ def are_of_now(connection: Connection) -> bool:
 def keep_packed(connection: Connection, packed: dict[UUID, bytes]) -> Clues:
     """The same for TRAITS of patients as bytes."""
     former: dict[UUID, bytes] = dict(connection.execute(_FORMER, {"ids": list(packed)}).fetchall())
-    return replace_packed(connection, packed, former)
-
-
-def replace_packed(connection: Connection, packed: dict[UUID, bytes], former: dict[UUID, bytes]) -> Clues:
-    """The same where it is known what was kept before."""
     if former:
         connection.execute(_FORGET, _rows_of_clues(former))
     kept = _rows_of_clues(packed)

@@ -35,7 +35,7 @@ from kangqiao.identity.standing import (
     registered_link,
     root_of,
 )
-from kangqiao.identity.statements import FOLLOW_PATIENTS_OF_ONE
+from kangqiao.identity.statements import follow_patients
 from kangqiao.infra.ids import uuid7
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
@@ -234,7 +234,7 @@ def _move(link: Link, resident_id: UUID, decision: Decision) -> None:
     )
     _restate(resident_id)
     _restate(link.resident_id)
-    _follow(link.resident_id, resident_id)
+    follow_patients(connection.connection, {link.resident_id, resident_id})
     _compare_again(link.resident_id, resident_id)
 
 
@@ -270,11 +270,6 @@ def _settle(resident_id: UUID, other_id: UUID, decision: Decision) -> None:
         Doubt.objects.filter(**pair, patient_id=other_id, state__in=WAITING).update(
             state=Doubt.State.SETTLED, decided_at=timezone.now(), decision_id=decision.id
         )
-
-
-def _follow(*residents: UUID) -> None:
-    for resident_id in residents:
-        FOLLOW_PATIENTS_OF_ONE.rows(connection.connection, {"resident_id": resident_id})
 
 
 def _compare_again(*residents: UUID) -> None:
@@ -330,7 +325,7 @@ def _put_back(moved: _Moved, decision: Decision) -> None:
     for resident_id in sorted(touched):
         _restate(resident_id)
     _keep_apart_again(touched)
-    _follow(*touched)
+    follow_patients(connection.connection, touched)
 
 
 def _stand_again(patient: Patient, decision: Decision) -> UUID:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
-from kangqiao.identity.absorbing import Absorption, Evidence, absorb, absorb_newcomer, bring_strays_along
+from kangqiao.identity.absorbing import Absorption, Evidence, absorb, bring_strays_along
 from kangqiao.identity.clues import keep_traits, near, neighbourhood, read_patients
 from kangqiao.identity.errors import MatchingBusy
 from kangqiao.identity.judging import Judged, Merge, Question, judge
@@ -96,7 +96,7 @@ def match_some(*, actor: Actor, at_once: int = AT_ONCE) -> Matched | None:
         verdict = Verdict(around.patients, around.residents, judged, in_use.model.version)
         joined = join(raw, verdict, actor=actor)
         settle_stale(raw, verdict, asked=list(waiting))
-        doubts = ask(raw, verdict)
+        doubts = len(ask(raw, verdict))
         forget_waiting(raw, waiting)
     return Matched(len(waiting), joined, doubts)
 
@@ -136,30 +136,21 @@ def in_transaction(on: Connection | None) -> Iterator[Connection]:
 
 def join(raw: Connection, verdict: Verdict, *, actor: Actor) -> int:
     """Join the residents that are one person, with explanation and audit; return how many were absorbed."""
-    absorptions = [_absorption(each, verdict, actor) for each in verdict.judged.merges]
+    absorptions = [absorption_of(each, verdict, actor_id=actor.id) for each in verdict.judged.merges]
     effective = absorb(raw, absorptions) if absorptions else set()
-    _record(raw, [each for each in absorptions if each.decision_id in effective], actor)
+    acts = [act_of(each) for each in absorptions if each.decision_id in effective]
+    record_acts(raw, actor=actor, action=Action.RESIDENT_MERGE, acts=acts)
     return len(effective)
 
 
-def join_newcomer(raw: Connection, verdict: Verdict, *, link_id: UUID, actor: Actor) -> int:
-    """The same where all there is to do is to join a resident that was just stored with one patient."""
-    (merge,) = verdict.judged.merges
-    absorption = _absorption(merge, verdict, actor)
-    absorb_newcomer(raw, absorption, link_id=link_id)
-    _record(raw, [absorption], actor)
-    return 1
+def act_of(absorption: Absorption) -> Act:
+    """Return what is audited of a resident that a comparison joined to another."""
+    detail = {"merged": str(absorption.absorbed), "by": "comparison"}
+    return Act(absorption.kept, None, "decision", absorption.decision_id, detail)
 
 
-def _record(raw: Connection, absorptions: Sequence[Absorption], actor: Actor) -> None:
-    acts = [
-        Act(each.kept, None, "decision", each.decision_id, {"merged": str(each.absorbed), "by": "comparison"})
-        for each in absorptions
-    ]
-    record_acts(raw, actor=actor, action=Action.RESIDENT_MERGE, acts=acts)
-
-
-def _absorption(merge: Merge, verdict: Verdict, actor: Actor) -> Absorption:
+def absorption_of(merge: Merge, verdict: Verdict, *, actor_id: UUID | None) -> Absorption:
+    """Return what carries out a merge, with what speaks for it."""
     by, patients, pair = verdict.judged.by, verdict.patients, merge.pair
     rule, weight = RULES[by.pairs.rule[pair]], float(by.weights[pair])
     ends = patients[by.pairs.left[pair]], patients[by.pairs.right[pair]]
@@ -170,7 +161,7 @@ def _absorption(merge: Merge, verdict: Verdict, actor: Actor) -> Absorption:
         absorbed=verdict.residents[merge.absorbed],
         kind=Decision.Kind.MATCH,
         reason=f"比对：{rule.title}",
-        actor_id=actor.id,
+        actor_id=actor_id,
         evidence=evidence,
     )
 
@@ -180,14 +171,14 @@ def probability(weight: float) -> float:
     return 1 / (1 + 2.0**-weight)
 
 
-def ask(raw: Connection, verdict: Verdict) -> int:
-    """Raise the doubts that are not raised or answered yet and return how many these are."""
+def ask(raw: Connection, verdict: Verdict) -> list[tuple[UUID, UUID]]:
+    """Raise the doubts that are not raised or answered yet and return the residents that each of these is about."""
     rows = [_raised(each, verdict) for each in verdict.judged.questions]
     if not rows:
-        return 0
+        return []
     columns = dict(zip(_RAISED, map(list, zip(*rows, strict=True)), strict=True))
     raw.execute(_TELL_AGAIN, columns)
-    return raw.execute(_ASK, columns).rowcount
+    return raw.execute(_ASK, columns).fetchall()
 
 
 def _raised(question: Question, verdict: Verdict) -> tuple[Any, ...]:
@@ -256,6 +247,7 @@ SELECT {", ".join(f"raised.{column}" for column in _RAISED)}, ARRAY(
                       AND (known.state IN ('open', 'proposed') OR known.kind = 'linked' AND known.state = 'same')
                       AND (raised.kind <> 'linked' OR known.patient_id = raised.patient_id))
 ON CONFLICT DO NOTHING
+RETURNING first_id, second_id
 """
 """One open doubt per pair of residents; what somebody has answered about a link is not asked again."""
 

@@ -1,13 +1,14 @@
-"""A patient that nobody knew: where its document leads, and everything stored by one statement.
+"""Patients that nobody knew: where their documents lead, and everything stored by one statement.
 
-What `services.register_patients` does for files in several: patient, resident, identifier, link, traits and clues.
+What `services.register_patients` does for files in several: patients, residents, identifiers, links, traits and clues.
 `tests/database/test_newcomers.py` holds both against each other. Where somebody else is registering the same number,
 or a file the same document, PostgreSQL refuses the whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
@@ -18,24 +19,39 @@ from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.model_versions import NEWEST_MODEL
 from kangqiao.identity.models import Link, Resident
 from kangqiao.identity.services import DECLARED, Registration
-from kangqiao.identity.statements import DESCRIBED, FOLLOW_PATIENTS_OF_ONE, IS_ESTABLISHED, SAYS_MORE, TOLD, is_own
+from kangqiao.identity.statements import (
+    DESCRIBED,
+    IS_ESTABLISHED,
+    SAYS_MORE,
+    TOLD,
+    follow_patients,
+    is_own,
+    is_unchanged,
+)
 from kangqiao.identity.traits import traits_of
 from kangqiao.infra.ids import uuid7
-from kangqiao.infra.postgres.statement import Statement
+from kangqiao.infra.postgres.statement import Statement, as_json, int_array, rows_in, uuid_array
+from kangqiao.trust.actors import Actor
 
 
 class Arrival(NamedTuple):
-    """A registration with its TRAITS as bytes and the clues by which others like it are found."""
+    """A registration and who registers, with its TRAITS as bytes and the clues by which others like it are found."""
 
     registration: Registration
+    actor: Actor
     traits: bytes
     clues: Clues
 
+    @property
+    def number(self) -> tuple[int, str]:
+        """What its institution knows it by; no two have the same."""
+        return self.registration[:2]
 
-def arrival_of(registration: Registration, *, today: date) -> Arrival:
+
+def arrival_of(registration: Registration, *, actor: Actor, today: date) -> Arrival:
     """Return a registration ready to be compared."""
     traits = traits_of(registration, today=today)
-    return Arrival(registration, traits, sought([traits]))
+    return Arrival(registration, actor, traits, sought([traits]))
 
 
 class Holder(NamedTuple):
@@ -50,30 +66,39 @@ class Holder(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is known before a registration is stored.
+    """What is known of a registration before it is stored.
 
-    known            whether its number is a patient's already
-    newest_model     the version of the model that decides
-    type, number     of the document that is its own, else None
-    holder           whose that document is, None: nobody's yet
-    near             everybody it may be
+    patient_id    of the patient whose number it has, None: nobody's yet
+    unchanged     whether that one was last registered alike
+    type, number  of the document that is its own, else None
+    holder        whose that document is, None: nobody's yet
     """
 
-    known: bool
-    newest_model: str | None
+    patient_id: UUID | None
+    unchanged: bool
     type: str | None
     number: str | None
     holder: Holder | None
+
+
+class Surroundings(NamedTuple):
+    """What is known before registrations are stored: the version of the model that decides, of each what is `Found`,
+    and everybody they may be."""
+
+    newest_model: str | None
+    found: list[Found]
     near: Near
 
 
-def look(connection: Connection, arrival: Arrival) -> Found:
-    """Return what is known about a registration and about whom it may be."""
-    about = arrival.registration._asdict() | arrival.clues.told()
-    (row,) = _LOOK.rows(connection, about)
-    known, newest_model, type, number, *rest = row
-    holder, near = Holder(*rest[: len(Holder._fields)]), Near(*(each or b"" for each in rest[len(Holder._fields) :]))
-    return Found(known, newest_model, type, number, holder if holder.identifier_id else None, near)
+def look(connection: Connection, arrivals: Sequence[Arrival], clues: Clues) -> Surroundings:
+    """Return what is known about registrations and about whom they may be, by the clues of all."""
+    told = [each.registration._asdict() | {"place": place} for place, each in enumerate(arrivals)]
+    rows = _LOOK.rows(connection, {"arriving": as_json(told), **clues.told()})
+    return Surroundings(rows[0][0], [_found(*row[4:]) for row in rows], Near(*(each or b"" for each in rows[0][1:4])))
+
+
+def _found(patient_id: UUID | None, unchanged: bool, type: str | None, number: str | None, *held: Any) -> Found:
+    return Found(patient_id, unchanged, type, number, Holder(*held) if held[0] else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +107,9 @@ class Newcomer:
 
     arrival: Arrival
     found: Found
-    today: date
     patient_id: UUID = field(default_factory=uuid7)
     link_id: UUID = field(default_factory=uuid7)
     stranger_id: UUID = field(default_factory=uuid7)
-    identifier_id: UUID = field(default_factory=uuid7)
 
     @property
     def trusted(self) -> bool:
@@ -110,56 +133,96 @@ class Newcomer:
         """What that resident is then."""
         return Resident.State.CONFIRMED if self.establishes or self.trusted else Resident.State.PENDING
 
-    def among_others(self) -> Near:
-        """Return everybody it may be and after them itself: it is the newest."""
-        persons, standing, traits = self.found.near
-        itself = self.patient_id.bytes + self.resident_id.bytes
-        return Near(persons + itself, standing + bytes((self._is_established(), False)), traits + self.arrival.traits)
+    @property
+    def reason(self) -> Link.Reason:
+        """Why it is linked to that resident."""
+        if not self.establishes and not self.trusted:
+            return Link.Reason.OWN
+        return Link.Reason.CITIZEN_ID if self.found.type == DocumentType.CITIZEN_ID else Link.Reason.DOCUMENT
 
-    def _is_established(self) -> bool:
+    @property
+    def says_otherwise(self) -> bool:
+        """Whether that resident may be called otherwise now."""
+        return self.found.holder is not None and self.found.holder.says_otherwise
+
+    @property
+    def is_established(self) -> bool:
+        """Whether documents say for good who that resident is."""
         if self.found.holder and self.trusted:
             return self.found.holder.established
         return self.establishes and self.found.type != DocumentType.OTHER
 
-    def store(self, connection: Connection, *, actor_id: UUID | None) -> None:
-        """Store it in the caller's transaction.
 
-        Raises psycopg's UniqueViolation, and `Overtaken` where its resident has been joined to another meanwhile.
-        """
-        holder = self.found.holder
-        about = self.arrival.registration._asdict() | self._linked() | {"actor_id": actor_id, "today": self.today}
-        ((stands,),) = _STORE.rows(connection, about)
-        if not stands:
-            raise Overtaken
-        if holder and self.trusted and holder.says_otherwise:
-            FOLLOW_PATIENTS_OF_ONE.rows(connection, {"resident_id": holder.resident_id})
+def among_others(newcomers: Sequence[Newcomer], near: Near) -> Near:
+    """Return everybody they may be and after them themselves: they are the newest."""
+    persons = b"".join(each.patient_id.bytes + each.resident_id.bytes for each in newcomers)
+    standing = b"".join(bytes((each.is_established, False)) for each in newcomers)
+    traits = b"".join(each.arrival.traits for each in newcomers)
+    return Near(near.persons + persons, near.standing + standing, near.traits + traits)
 
-    def _linked(self) -> dict[str, object]:
-        holder, registration = self.found.holder, self.arrival.registration
-        sex, birth_date = registration.sex, registration.birth_date
-        if self.establishes and self.found.type == DocumentType.CITIZEN_ID and self.found.number:
-            sex, birth_date = _in(self.found.number)
-        return {
-            "patient_id": self.patient_id,
-            "link_id": self.link_id,
-            "resident_id": self.resident_id,
-            "new": not self.trusted,
-            "state": self.state.value,
-            "resident_sex": sex,
-            "resident_birth_date": birth_date,
-            "reason": self._reason().value,
-            "establishes": self.establishes,
-            "own_type": self.found.type,
-            "own_number": self.found.number,
-            "identifier_id": holder.identifier_id if holder else self.identifier_id,
-            "content": self.arrival.traits,
-            **self.arrival.clues.told(),
-        }
 
-    def _reason(self) -> Link.Reason:
-        if not self.establishes and not self.trusted:
-            return Link.Reason.OWN
-        return Link.Reason.CITIZEN_ID if self.found.type == DocumentType.CITIZEN_ID else Link.Reason.DOCUMENT
+def store(connection: Connection, newcomers: Sequence[Newcomer], *, today: date) -> None:
+    """Store patients of which no two share a clue, in the caller's transaction.
+
+    Raises psycopg's UniqueViolation, and `Overtaken` where a resident has been joined to another meanwhile.
+    """
+    known = {each.resident_id for each in newcomers if each.trusted}
+    owners = [(clue, each.patient_id) for each in newcomers for clue in each.arrival.clues.clue]
+    about = {
+        "patients": as_json([{"id": each.patient_id, **each.arrival.registration._asdict()} for each in newcomers]),
+        "residents": as_json([_resident(each) for each in newcomers if not each.trusted]),
+        "identifiers": as_json([_identifier(each) for each in newcomers if each.establishes]),
+        "seen": as_json([_seen(each, each.found.holder) for each in newcomers if each.found.holder]),
+        "links": as_json([_link(each) for each in newcomers]),
+        "traits": as_json([{"patient_id": e.patient_id, "content": f"\\x{e.arrival.traits.hex()}"} for e in newcomers]),
+        "clue": int_array([clue for clue, _ in owners]),
+        "owner": uuid_array([owner for _, owner in owners]),
+        "known": uuid_array(sorted(known)),
+        "today": today,
+    }
+    ((standing,),) = _STORE.rows(connection, about)
+    if standing < len(known):
+        raise Overtaken
+    follow_patients(connection, {each.resident_id for each in newcomers if each.trusted and each.says_otherwise})
+
+
+def _resident(newcomer: Newcomer) -> dict[str, Any]:
+    registration, number = newcomer.arrival.registration, newcomer.found.number
+    sex, birth_date = registration.sex, registration.birth_date
+    if newcomer.establishes and newcomer.found.type == DocumentType.CITIZEN_ID and number:
+        sex, birth_date = _in(number)
+    told = {"name": registration.name, "sex": sex, "birth_date": birth_date}
+    return {"id": newcomer.resident_id, **told, "state": newcomer.state}
+
+
+def _identifier(newcomer: Newcomer) -> dict[str, Any]:
+    registration = newcomer.arrival.registration
+    return {
+        "id": uuid7(),
+        "resident_id": newcomer.resident_id,
+        "type": newcomer.found.type,
+        "number": newcomer.found.number,
+        "institution_id": registration.institution_id,
+        "issuer": registration.document_issuer,
+        "valid_until": registration.document_valid_until,
+    }
+
+
+def _seen(newcomer: Newcomer, holder: Holder) -> dict[str, Any]:
+    """Return that a document was shown; of borrowed ones nothing is taken."""
+    registration = newcomer.arrival.registration
+    told = {"issuer": registration.document_issuer, "valid_until": registration.document_valid_until}
+    return {"id": holder.identifier_id, **(told if holder.trusted else {})}
+
+
+def _link(newcomer: Newcomer) -> dict[str, Any]:
+    return {
+        "id": newcomer.link_id,
+        "patient_id": newcomer.patient_id,
+        "resident_id": newcomer.resident_id,
+        "reason": newcomer.reason,
+        "actor_id": newcomer.arrival.actor.id,
+    }
 
 
 def _in(number: str) -> tuple[str, date]:
@@ -167,17 +230,13 @@ def _in(number: str) -> tuple[str, date]:
     return "1" if int(number[16]) % 2 else "2", date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
 
 
-_GIVEN: Final = {name: f"%({name})s::{kind}" for name, kind in (column.split(" ") for column in DECLARED.split(", "))}
-_ASKED: Final = ("institution_id", "local_number", *("name", "sex", "birth_date", "key_type", "key_number"))
-_SAID: Final = (*_ASKED, "registered_on", "mother_number")
 _LOOK: Final = Statement(f"""
-WITH said AS MATERIALIZED (
-    SELECT {", ".join(f"{_GIVEN[word]} AS {word}" for word in _SAID)}
-), arriving AS MATERIALIZED (
-    SELECT said.*, CASE WHEN own THEN key_type END AS own_type, CASE WHEN own THEN key_number END AS own_number
-      FROM (SELECT said.*, {is_own("said")} AS own FROM said) said
+WITH arriving AS MATERIALIZED (
+    SELECT told.*, CASE WHEN own THEN key_type END AS own_type, CASE WHEN own THEN key_number END AS own_number
+      FROM (SELECT arriving.*, {is_own("arriving")} AS own FROM {rows_in("arriving", f"place int, {DECLARED}")}) told
 ), holder AS MATERIALIZED (
-    SELECT identifier.id, resident.id AS resident_id, identity_same_name(arriving.name, resident.name) AS trusted,
+    SELECT place, identifier.id, resident.id AS resident_id,
+           identity_same_name(arriving.name, resident.name) AS trusted,
            (coalesce(arriving.name, resident.name), coalesce(arriving.sex, resident.sex),
             coalesce(arriving.birth_date, resident.birth_date))
                IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date) AS says_otherwise,
@@ -187,48 +246,48 @@ WITH said AS MATERIALIZED (
         ON identifier.valid AND identifier.type = own_type AND identifier.number = own_number
       JOIN identity_resident resident ON resident.id = identifier.resident_id
 )
-SELECT EXISTS (SELECT FROM identity_patient known WHERE known.institution_id = arriving.institution_id
-                                                     AND known.local_number = arriving.local_number),
-       {NEWEST_MODEL}, own_type, own_number, holder.*, near.*
-  FROM arriving LEFT JOIN holder ON true
+SELECT {NEWEST_MODEL}, CASE WHEN place = 0 THEN persons END, CASE WHEN place = 0 THEN standing END,
+       CASE WHEN place = 0 THEN traits END,
+       known.id, {is_unchanged("known", "arriving")},
+       own_type, own_number, holder.id, resident_id, trusted, says_otherwise, established
+  FROM arriving
+  LEFT JOIN identity_patient known
+    ON known.institution_id = arriving.institution_id AND known.local_number = arriving.local_number
+  LEFT JOIN holder USING (place)
  CROSS JOIN ({NEAR.format(besides="SELECT resident_id FROM holder WHERE trusted")}) near
+ ORDER BY place
 """)
+"""Everybody who is near comes with the first row."""
+_IDENTIFIER: Final = (
+    "id uuid, resident_id uuid, type text, number text, institution_id int, issuer text, valid_until date"
+)
 _STORE: Final = Statement(f"""
 WITH standing AS MATERIALIZED (
-    SELECT FROM identity_resident
-     WHERE id = %(resident_id)s::uuid AND state <> '{Resident.State.MERGED}' AND NOT %(new)s::bool FOR UPDATE
+    SELECT FROM identity_resident WHERE id = ANY(%(known)s::uuid[]) AND state <> '{Resident.State.MERGED}'
+     ORDER BY id FOR UPDATE
 ), patient AS (
     INSERT INTO identity_patient (id, institution_id, local_number, {", ".join(TOLD)}, registered)
-    VALUES (%(patient_id)s::uuid, {", ".join(_GIVEN[word] for word in ("institution_id", "local_number", *TOLD))}, true)
+    SELECT id, institution_id, local_number, {", ".join(TOLD)}, true FROM {rows_in("patients", f"id uuid, {DECLARED}")}
 ), resident AS (
     INSERT INTO identity_resident (id, name, sex, birth_date, state)
-    SELECT %(resident_id)s::uuid, {_GIVEN["name"]}, %(resident_sex)s::text, %(resident_birth_date)s::date,
-           %(state)s::text
-     WHERE %(new)s::bool
+    SELECT * FROM {rows_in("residents", "id uuid, name text, sex text, birth_date date, state text")}
 ), identifier AS (
     INSERT INTO identity_residentidentifier
-           (id, resident_id, type, number, first_seen_on, last_seen_on, institution_id, issuer, valid_until)
-    SELECT %(identifier_id)s::uuid, %(resident_id)s::uuid, %(own_type)s::text, %(own_number)s::text, %(today)s::date,
-           %(today)s::date, {_GIVEN["institution_id"]}, {_GIVEN["document_issuer"]}, {_GIVEN["document_valid_until"]}
-     WHERE %(establishes)s::bool
-), told AS (
-    SELECT CASE WHEN NOT %(new)s::bool THEN {_GIVEN["document_issuer"]} END AS issuer,
-           CASE WHEN NOT %(new)s::bool THEN {_GIVEN["document_valid_until"]} END AS valid_until
+           (id, resident_id, type, number, institution_id, issuer, valid_until, first_seen_on, last_seen_on)
+    SELECT *, %(today)s::date, %(today)s::date FROM {rows_in("identifiers", _IDENTIFIER)}
 ), seen AS (
     UPDATE identity_residentidentifier identifier
        SET last_seen_on = greatest(last_seen_on, %(today)s::date), (issuer, valid_until) = {DESCRIBED}
-      FROM told
-     WHERE id = %(identifier_id)s::uuid
-       AND (last_seen_on < %(today)s::date
-            OR {SAYS_MORE})
+      FROM (SELECT * FROM {rows_in("seen", "id uuid, issuer text, valid_until date")}) told
+     WHERE identifier.id = told.id AND (last_seen_on < %(today)s::date OR {SAYS_MORE})
 ), link AS (
     INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id)
-    VALUES (%(link_id)s::uuid, %(patient_id)s::uuid, %(resident_id)s::uuid, %(reason)s::text, %(actor_id)s::uuid)
+    SELECT * FROM {rows_in("links", "id uuid, patient_id uuid, resident_id uuid, reason text, actor_id uuid")}
 ), traits AS (
-    INSERT INTO identity_traits (patient_id, content) VALUES (%(patient_id)s::uuid, %(content)s::bytea)
+    INSERT INTO identity_traits (patient_id, content)
+    SELECT * FROM {rows_in("traits", "patient_id uuid, content bytea")}
 ), clue AS (
-    INSERT INTO identity_clue (clue, patient_id)
-    SELECT clue, %(patient_id)s::uuid FROM unnest(%(clue)s::bigint[]) AS told(clue)
+    INSERT INTO identity_clue (clue, patient_id) SELECT * FROM unnest(%(clue)s::bigint[], %(owner)s::uuid[])
 )
-SELECT %(new)s::bool OR EXISTS (SELECT FROM standing)
+SELECT count(*) FROM standing
 """)

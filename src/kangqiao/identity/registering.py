@@ -1,11 +1,16 @@
-"""One registration, durable and matched at once: patient, link, comparison, decision and audit in one transaction.
+"""Registrations, durable and matched at once: patient, link, comparison, decision and audit in one transaction.
 
 Whoever registers the same person at the same time shares a clue with it and waits for the other's end: of twenty
-registrations of one new person one makes the resident and nineteen find it.
+registrations of one new person one makes the resident and nineteen find it. Those that wait for the same connection
+and share nothing are registered in one transaction: every statement, and the commit, then serves all of them.
 """
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -13,20 +18,30 @@ from django.utils import timezone
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
-from kangqiao.identity.clues import Near, near, neighbourhood, replace_packed
+from kangqiao.identity.absorbing import Joining, absorb_newcomers
+from kangqiao.identity.clues import Clues, Near, keep_packed, near, neighbourhood
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.judging import judge
 from kangqiao.identity.linkage.joining import patterns_between
-from kangqiao.identity.matching import REGISTERING, Verdict, ask, in_transaction, join, join_newcomer, settle_stale
+from kangqiao.identity.matching import (
+    REGISTERING,
+    Verdict,
+    absorption_of,
+    act_of,
+    ask,
+    in_transaction,
+    join,
+    settle_stale,
+)
 from kangqiao.identity.model_versions import InUse, model_known_as
 from kangqiao.identity.models import Resident
-from kangqiao.identity.newcomers import Arrival, Newcomer, arrival_of, look
+from kangqiao.identity.newcomers import Arrival, Found, Newcomer, among_others, arrival_of, look, store
 from kangqiao.identity.services import Registration, Source, register_patients
-from kangqiao.identity.traits import TRAITS, pairs_sharing_clues
+from kangqiao.identity.traits import pairs_sharing_clues
 from kangqiao.infra.postgres.statement import Statement
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
-from kangqiao.trust.audit import Act, record_acts
+from kangqiao.trust.audit import Act, Done, record_done
 from kangqiao.trust.permissions import Permission
 from kangqiao.trust.rules import require_scope
 
@@ -50,69 +65,174 @@ class Outcome:
     doubts: int = 0
 
 
+class _OneByOne(Exception):
+    """What follows from several registrations is more than a statement for all of them does."""
+
+
 def register(*, registration: Registration, actor: Actor, on: Connection | None = None) -> Outcome:
     """Register a patient, or what has changed about a known one, and match it at once; all of it or nothing.
 
     `on` a session of one's own, else on Django's. Raises `NotPermitted`, also for a registration
     of another institution than the actor's.
     """
-    actor.require(Permission.IDENTITY_MATCH)
-    require_scope(actor, registration.institution_id)
+    return _alone(_permitted(registration, actor), on)
+
+
+def register_together(
+    told: Sequence[tuple[Registration, Actor]], *, on: Connection
+) -> Iterator[tuple[int, Outcome | Exception]]:
+    """Do the same with registrations that wait together; yield the place of each with its outcome once it is durable.
+
+    What one of them raises is yielded for it and does not concern the others. Raises OperationalError where the
+    connection breaks; what was not yielded by then is not registered.
+    """
+    arrivals: dict[int, Arrival] = {}
+    for place, (registration, actor) in enumerate(told):
+        try:
+            arrivals[place] = _permitted(registration, actor)
+        except Exception as error:
+            yield place, error
+    for some in _strangers(arrivals):
+        try:
+            outcomes = _register(list(some.values()), on)
+        except Exception:
+            yield from _each_alone(some, on)
+        else:
+            yield from zip(some, outcomes, strict=True)
+
+
+def _each_alone(some: Mapping[int, Arrival], on: Connection) -> Iterator[tuple[int, Outcome | Exception]]:
+    for place, arrival in some.items():
+        try:
+            outcome: Outcome | Exception = _alone(arrival, on)
+        except Exception as error:
+            if on.closed:
+                raise
+            outcome = error
+        yield place, outcome
+
+
+def _alone(arrival: Arrival, on: Connection | None) -> Outcome:
     for _ in range(ATTEMPTS - 1):
         with suppress(UniqueViolation, DeadlockDetected, Overtaken):
-            return _register(registration, actor, on)
-    return _register(registration, actor, on)
+            return _register([arrival], on)[0]
+    return _register([arrival], on)[0]
 
 
-def _register(registration: Registration, actor: Actor, on: Connection | None) -> Outcome:
-    today = timezone.localdate()
-    arrival = arrival_of(registration, today=today)
+def _permitted(registration: Registration, actor: Actor) -> Arrival:
+    actor.require(Permission.IDENTITY_MATCH)
+    require_scope(actor, registration.institution_id)
+    return arrival_of(registration, actor=actor, today=timezone.localdate())
+
+
+def _strangers(arrivals: Mapping[int, Arrival]) -> Iterator[dict[int, Arrival]]:
+    """Yield them all, at a time those that share neither clue nor number with an earlier one."""
+    waiting = dict(arrivals)
+    while waiting:
+        met: set[object] = set()
+        some: dict[int, Arrival] = {}
+        for place, arrival in waiting.items():
+            own = {arrival.number, *arrival.clues.clue}
+            if met.isdisjoint(own):
+                some[place] = arrival
+            met |= own
+        yield some
+        waiting = {place: arrival for place, arrival in waiting.items() if place not in some}
+
+
+def _register(arrivals: Sequence[Arrival], on: Connection | None) -> list[Outcome]:
+    """Register those of whom no two share anything."""
+    today, clues = timezone.localdate(), _clues_of_all(arrivals)
     with in_transaction(on) as connection:
-        _WAIT_FOR_OTHERS.rows(connection, {"registering": REGISTERING, **arrival.clues.told()})
-        found = look(connection, arrival)
-        in_use = model_known_as(connection, found.newest_model)
-        if found.known:
-            stored = _register_known(connection, arrival, in_use, actor)
-        else:
-            stored = _register_newcomer(connection, Newcomer(arrival, found, today), in_use, actor)
-        record_acts(connection, actor=actor, action=Action.PATIENT_REGISTER, acts=[_act(stored)])
-    return stored
+        _WAIT_FOR_OTHERS.rows(connection, {"registering": REGISTERING, **clues.told()})
+        around = look(connection, arrivals, clues)
+        in_use = model_known_as(connection, around.newest_model)
+        with_found = list(zip(arrivals, around.found, strict=True))
+        newcomers = [Newcomer(arrival, found) for arrival, found in with_found if not found.patient_id]
+        created = iter(_register_newcomers(connection, newcomers, around.near, in_use, today) if newcomers else [])
+        outcomes = [
+            _register_known(connection, arrival, found, in_use) if found.patient_id else next(created)
+            for arrival, found in with_found
+        ]
+        done = zip(arrivals, outcomes, strict=True)
+        record_done(connection, [Done(arrival.actor, Action.PATIENT_REGISTER, _act(each)) for arrival, each in done])
+    return outcomes
 
 
-def _register_newcomer(connection: Connection, newcomer: Newcomer, in_use: InUse, actor: Actor) -> Outcome:
-    """Judge who a patient that nobody knew is, and store it."""
-    patient_id = newcomer.patient_id
-    verdict = _judged(connection, newcomer.among_others(), patient_id, in_use)
-    newcomer.store(connection, actor_id=actor.id)
-    if [verdict.residents[each.absorbed] for each in verdict.judged.merges] == [patient_id]:
-        joined = join_newcomer(connection, verdict, link_id=newcomer.link_id, actor=actor)
-    else:
-        joined = join(connection, verdict, actor=actor)
-    resident = _resident(connection, patient_id) if joined else (newcomer.resident_id, newcomer.state)
-    doubts = ask(connection, verdict)
+def _clues_of_all(arrivals: Sequence[Arrival]) -> Clues:
+    if len(arrivals) == 1:
+        return arrivals[0].clues
+    most = dict(chain.from_iterable(zip(*each.clues, strict=True) for each in arrivals))
+    clues = sorted(most)
+    return Clues(clues, [most[clue] for clue in clues])
+
+
+def _register_newcomers(
+    connection: Connection, newcomers: Sequence[Newcomer], known: Near, in_use: InUse, today: date
+) -> list[Outcome]:
+    """Judge who patients that nobody knew are, and store them."""
+    verdict = _judged(connection, among_others(newcomers, known), [each.patient_id for each in newcomers], in_use)
+    store(connection, newcomers, today=today)
+    absorbed = [verdict.residents[each.absorbed] for each in verdict.judged.merges]
+    own = {each.patient_id: each for each in newcomers if each.resident_id == each.patient_id}
+    if not own.keys() >= set(absorbed):
+        return [_register_joining(connection, newcomers, verdict)]
+    joining = [
+        Joining(absorption_of(merge, verdict, actor_id=own[id].arrival.actor.id), own[id].link_id)
+        for id, merge in zip(absorbed, verdict.judged.merges, strict=True)
+    ]
+    states = absorb_newcomers(connection, joining) if joining else {}
+    absorptions = [each.absorption for each in joining]
+    merges = [Done(own[each.absorbed].arrival.actor, Action.RESIDENT_MERGE, act_of(each)) for each in absorptions]
+    record_done(connection, merges)
+    kept, joined = {each.absorbed: each.kept for each in absorptions}, Counter(each.kept for each in absorptions)
+    doubts = Counter(chain.from_iterable(map(set, ask(connection, verdict))))
+    return [
+        Outcome(
+            each.patient_id,
+            stands := kept.get(each.resident_id, each.resident_id),
+            Resident.State(states.get(stands, each.state)),
+            created=True,
+            changed=False,
+            joined=joined[stands],
+            doubts=doubts[stands],
+        )
+        for each in newcomers
+    ]
+
+
+def _register_joining(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict) -> Outcome:
+    """Finish with one that brings together residents who were known before."""
+    if len(newcomers) > 1:
+        raise _OneByOne
+    patient_id, actor = newcomers[0].patient_id, newcomers[0].arrival.actor
+    joined = join(connection, verdict, actor=actor)
+    doubts = len(ask(connection, verdict))
+    resident = _resident(connection, patient_id)
     return Outcome(patient_id, *resident, created=True, changed=False, joined=joined, doubts=doubts)
 
 
-def _register_known(connection: Connection, arrival: Arrival, in_use: InUse, actor: Actor) -> Outcome:
+def _register_known(connection: Connection, arrival: Arrival, known: Found, in_use: InUse) -> Outcome:
     """Store what is said now about a patient that is known, and judge anew who it is."""
-    registration = arrival.registration
-    done = register_patients(connection, source=Source.registrations([registration]), actor_id=actor.id)
-    number = (registration.institution_id, registration.local_number)
-    ((patient_id, former),) = connection.execute(_PATIENT, number).fetchall()
-    if not done.changed:
+    assert known.patient_id
+    patient_id = known.patient_id
+    if known.unchanged:
         return Outcome(patient_id, *_resident(connection, patient_id), created=False, changed=False)
-    replace_packed(connection, {patient_id: arrival.traits}, {patient_id: former} if former else {})
+    actor = arrival.actor
+    register_patients(connection, source=Source.registrations([arrival.registration]), actor_id=actor.id)
+    keep_packed(connection, {patient_id: arrival.traits})
     found = near(connection, clues=arrival.clues, asked=[patient_id])
-    verdict = _judged(connection, found, patient_id, in_use)
+    verdict = _judged(connection, found, [patient_id], in_use)
     joined = join(connection, verdict, actor=actor)
     settle_stale(connection, verdict, asked=[patient_id])
-    doubts = ask(connection, verdict)
+    doubts = len(ask(connection, verdict))
+    connection.execute(_COMPARED, (patient_id,))
     resident = _resident(connection, patient_id)
     return Outcome(patient_id, *resident, created=False, changed=True, joined=joined, doubts=doubts)
 
 
-def _judged(connection: Connection, found: Near, patient_id: UUID, in_use: InUse) -> Verdict:
-    around = neighbourhood(connection, found, asked=[patient_id], crowds=in_use.crowds)
+def _judged(connection: Connection, found: Near, asked: Sequence[UUID], in_use: InUse) -> Verdict:
+    around = neighbourhood(connection, found, asked=asked, crowds=in_use.crowds)
     pairs = pairs_sharing_clues(around.scene.compared)
     patterns = patterns_between(*around.scene.compared, pairs.left, pairs.right)
     judged = judge(around.scene, pairs, patterns, in_use.model)
@@ -136,15 +256,8 @@ SELECT pg_advisory_xact_lock_shared(%(registering)s::bigint), (
 """In ascending order, so that two who share several wait for each other on one side only. What others have stored is
 seen by the statement after it."""
 
-_PATIENT: Final = f"""
-SELECT patient.id, traits.content
-  FROM identity_patient patient
-  LEFT JOIN identity_traits traits
-    ON traits.patient_id = patient.id AND octet_length(traits.content) = {TRAITS.itemsize}
- WHERE institution_id = %s AND local_number = %s
-"""
+_COMPARED: Final = "DELETE FROM identity_unmatched WHERE patient_id = %s"
 _RESIDENT: Final = Statement("""
-WITH waits_no_longer AS (DELETE FROM identity_unmatched WHERE patient_id = %(patient_id)s::uuid)
 SELECT resident.id, resident.state FROM identity_link link JOIN identity_resident resident ON resident.id = resident_id
  WHERE patient_id = %(patient_id)s::uuid AND undone_at IS NULL
 """)

@@ -185,7 +185,7 @@ def _carry_out(raw: Connection, verdict: Verdict, actor: Actor, say: Say) -> tup
         say("合并同一人的居民", joined, len(judged.merges))
     for questions in _some(judged.questions):
         with transaction.atomic():
-            doubts += ask(raw, replace(verdict, judged=judged._replace(questions=questions)))
+            doubts += len(ask(raw, replace(verdict, judged=judged._replace(questions=questions))))
         say("提出疑问", doubts, len(judged.questions))
     return joined, doubts
 

@@ -9,14 +9,16 @@ New ids are made of the call's parameters and a row's ordinal: asking the databa
 as long as inserting the row where the server is built without OpenSSL.
 """
 
+from collections.abc import Collection
 from typing import Final
+from uuid import UUID
 
-from psycopg import sql
+from psycopg import Connection, sql
 
 from kangqiao.identity.documents import DocumentType
 from kangqiao.identity.linkage.unnamed import SAYS_LITTLE
 from kangqiao.identity.survivorship import RANKS, Rank
-from kangqiao.infra.postgres.statement import Statement
+from kangqiao.infra.postgres.statement import Statement, uuid_array
 
 IS_ESTABLISHED: Final = f"""EXISTS (SELECT FROM identity_residentidentifier document
         WHERE document.resident_id = {{}} AND document.valid AND document.type <> '{DocumentType.OTHER}')"""
@@ -121,6 +123,11 @@ def is_own(row: str) -> str:
     return f"identity_number_is_own({', '.join(f'{row}.{column}' for column in told)})"
 
 
+def is_unchanged(patient: str, arriving: str) -> str:
+    """SQL that tells whether a patient, or nobody, was last registered as it is now."""
+    return f"({patient}.registered IS TRUE AND ({_told(f'{patient}.')}) IS NOT DISTINCT FROM ({_told(f'{arriving}.')}))"
+
+
 ARRIVE: Final = sql.SQL(f"""
 WITH arrived AS (
     INSERT INTO identity_arrival
@@ -137,8 +144,7 @@ WITH arrived AS (
               FROM {{source}} AS source ORDER BY institution_id, local_number) arriving
       LEFT JOIN identity_patient patient
         ON patient.institution_id = arriving.institution_id AND patient.local_number = arriving.local_number
-     WHERE patient.id IS NULL OR NOT patient.registered
-        OR ({_told("patient.")}) IS DISTINCT FROM ({_told("arriving.")})
+     WHERE NOT {is_unchanged("patient", "arriving")}
     RETURNING known, relink, own_number IS NOT NULL AS keyed,
               own_number IS NOT NULL AND (document_issuer IS NOT NULL OR document_valid_until IS NOT NULL) AS described
 )
@@ -432,5 +438,10 @@ UPDATE identity_resident resident SET name = told.name, sex = told.sex, birth_da
 
 FOLLOW_TOUCHED: Final = FOLLOW.format(affected="SELECT resident_id FROM identity_touched")
 
-FOLLOW_PATIENTS_OF_ONE: Final = Statement(FOLLOW.format(affected="SELECT %(resident_id)s::uuid AS resident_id"))
-"""The same for one resident: when people link or undo by hand, and when one registration says something else."""
+_FOLLOW_SOME: Final = Statement(FOLLOW.format(affected="SELECT unnest(%(residents)s::uuid[]) AS resident_id"))
+
+
+def follow_patients(on: Connection, residents: Collection[UUID]) -> None:
+    """The same for a few residents: when people link or undo by hand, and when a registration says something else."""
+    if residents:
+        _FOLLOW_SOME.rows(on, {"residents": uuid_array(residents)})

@@ -1,6 +1,5 @@
 """Writing the audit log: one entry per act on personal data or on the keys to it, in the act's transaction."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -10,7 +9,7 @@ from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
 from kangqiao.infra.ids import uuid7
-from kangqiao.infra.postgres.statement import Statement
+from kangqiao.infra.postgres.statement import Statement, as_json, rows_in
 from kangqiao.trust.actions import Action, Outcome, Purpose
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.models import AuditEntry
@@ -75,7 +74,7 @@ def record_act(
 
 
 class Act(NamedTuple):
-    """One of many entries: whom and what it is about."""
+    """What somebody did, in one of many entries: whom and what it is about."""
 
     resident_id: UUID | None
     patient_id: UUID | None
@@ -84,23 +83,42 @@ class Act(NamedTuple):
     detail: dict[str, Any]
 
 
+class Done(NamedTuple):
+    """An act with who did it, for entries of several people."""
+
+    actor: Actor
+    action: Action
+    act: Act
+
+
 def record_acts(on: Connection, *, actor: Actor, action: Action, acts: Sequence[Act]) -> None:
     """Write one entry per act on a connection of psycopg, under the same conditions as `record_act`."""
+    record_done(on, [Done(actor, action, act) for act in acts])
+
+
+def record_done(on: Connection, done: Sequence[Done]) -> None:
+    """The same for acts of several people."""
     if on.info.transaction_status == TransactionStatus.IDLE:
-        raise RuntimeError("record_acts belongs into the transaction of the acts")
-    who = (actor.kind.value, actor.id, actor.institution_id, action.value)
-    how = (None, Outcome.DONE.value, actor.address)
-    rows = [
-        (uuid7(), *who, *act[:3], None if act.object_id is None else str(act.object_id), *how, json.dumps(act.detail))
-        for act in acts
-    ]
-    if len(rows) == 1:
-        _INSERT_ONE.rows(on, dict(zip(_COLUMNS, rows[0], strict=True)))
-    elif rows:
-        on.execute(_INSERT_MANY, [list(column) for column in zip(*rows, strict=True)])
+        raise RuntimeError("entries belong into the transaction of their acts")
+    if done:
+        _INSERT.rows(on, {"entries": as_json([_entry(*each) for each in done])})
 
 
-_INTO: Final = f"INSERT INTO trust_auditentry ({', '.join(name for name, _ in AUDIT_COLUMNS)})\n"
-_COLUMNS: Final = tuple(name for name, _ in AUDIT_COLUMNS)
-_INSERT_ONE: Final = Statement(_INTO + f"VALUES ({', '.join(f'%({name})s::{kind}' for name, kind in AUDIT_COLUMNS)})")
-_INSERT_MANY: Final = _INTO + f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for _, kind in AUDIT_COLUMNS)})"
+def _entry(actor: Actor, action: Action, act: Act) -> dict[str, Any]:
+    """Return the columns of an entry; what is not told is NULL."""
+    return {
+        "id": uuid7(),
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        "institution_id": actor.institution_id,
+        "action": action.value,
+        "outcome": Outcome.DONE.value,
+        "address": actor.address,
+        **act._asdict(),
+    }
+
+
+_INSERT: Final = Statement(
+    f"INSERT INTO trust_auditentry ({', '.join(name for name, _ in AUDIT_COLUMNS)})\n"
+    f"SELECT * FROM {rows_in('entries', ', '.join(f'{name} {kind}' for name, kind in AUDIT_COLUMNS))}"
+)

@@ -6,12 +6,13 @@ In a `Session` a statement goes to libpq without a cursor, which takes a third o
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, Final, Self, cast
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection, DataError, OperationalError, RawCursor
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
@@ -93,14 +94,27 @@ class Statement:
         return self._words.index(word) + 1
 
 
-def int_array(values: Sequence[int]) -> str:
+def int_array(values: Iterable[int]) -> str:
     """Return whole numbers as PostgreSQL writes an array."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def uuid_array(ids: Sequence[UUID]) -> str:
+def uuid_array(ids: Iterable[UUID]) -> str:
     """Return ids as PostgreSQL writes an array."""
     return "{" + ",".join(map(str, ids)) + "}"
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as a parameter that `rows_in` reads; what a row does not name is NULL."""
+    return msgspec.json.encode(rows).decode()
+
+
+def rows_in(word: str, columns: str) -> str:
+    """SQL of the rows in a parameter that `as_json` made, with the columns as SQL declares them.
+
+    One parameter for all columns: an array for each takes longer to write and to read.
+    """
+    return f"json_to_recordset(%({word})s::json) AS {word}({columns})"
 
 
 def _told(value: Any) -> str | bytes | None:
