@@ -17,7 +17,7 @@ from kangqiao.identity.documents import HELD, DocumentKey, DocumentType
 from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.identity.errors import NothingToCompare, SeveralResidents
 from kangqiao.identity.likeness import Demographics, match
-from kangqiao.identity.matching import match_waiting, psycopg_connection
+from kangqiao.identity.matching import match_waiting
 from kangqiao.identity.models import Clue, Decision, Doubt, Link, Patient, Resident, Unmatched
 from kangqiao.identity.numbers import numbers_of
 from kangqiao.identity.registering import Outcome, register, register_together
@@ -108,7 +108,7 @@ def test_the_same_registration_again_leaves_whoever_waits_to_be_compared_waiting
 
 def together(*rows: Registration, actor: Actor = SYSTEM) -> list[Outcome | Exception]:
     """Register them as those that wait together are, and return what became of each."""
-    done = dict(register_together([(row, actor) for row in rows], on=psycopg_connection()))
+    done = dict(register_together([(row, actor) for row in rows]))
     return [done[place] for place in range(len(rows))]
 
 

@@ -79,7 +79,7 @@ def register(*, registration: Registration, actor: Actor, on: Connection | None 
 
 
 def register_together(
-    told: Sequence[tuple[Registration, Actor]], *, on: Connection
+    told: Sequence[tuple[Registration, Actor]], *, on: Connection | None = None
 ) -> Iterator[tuple[int, Outcome | Exception]]:
     """Do the same with registrations that wait together; yield the place of each with its outcome once it is durable.
 
@@ -101,12 +101,12 @@ def register_together(
             yield from zip(some, outcomes, strict=True)
 
 
-def _each_alone(some: Mapping[int, Arrival], on: Connection) -> Iterator[tuple[int, Outcome | Exception]]:
+def _each_alone(some: Mapping[int, Arrival], on: Connection | None) -> Iterator[tuple[int, Outcome | Exception]]:
     for place, arrival in some.items():
         try:
             outcome: Outcome | Exception = _alone(arrival, on)
         except Exception as error:
-            if on.closed:
+            if on and on.closed:
                 raise
             outcome = error
         yield place, outcome
