@@ -55,17 +55,13 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     of matching what would absorb somebody whose documents establish who it is (`IS_ESTABLISHED`). Each resident is
     absorbed once in a call, and none that is absorbed is kept. The audit entry is the caller's.
     """
-    cursor = connection.cursor()
-    cursor.execute(_WORKSPACE)
-    cursor.execute(_FILL, _columns(absorptions))
+    connection.execute(_WORKSPACE)
+    _FILL.rows(connection, {"joining": as_json([_as_row(each) for each in absorptions])})
     if len(absorptions) > FEW:
-        cursor.execute("ANALYZE identity_absorbing")
-    for lock in (_LOCK_PATIENTS, _LOCK_IDENTIFIERS, _LOCK_RESIDENTS):
-        cursor.execute(lock)
-    cursor.execute(_DROP_OVERTAKEN)
-    for statement in (_DECIDE, _SETTLE, _MOVE_LINKS, _MOVE_IDENTIFIERS, _FOLLOW_KEPT, _MARK_KEPT, _MARK, _MOVE_APART):
-        cursor.execute(statement)
-    return {decision for (decision,) in cursor.execute("SELECT decision_id FROM identity_absorbing").fetchall()}
+        connection.execute("ANALYZE identity_absorbing")
+    for statement in _STEPS:
+        statement.rows(connection, {})
+    return {decision for (decision,) in _EFFECTIVE.rows(connection, {})}
 
 
 class Joining(NamedTuple):
@@ -87,13 +83,18 @@ def absorb_newcomers(connection: Connection, joining: Sequence[Joining]) -> dict
     rows = _ABSORB_NEWCOMERS.rows(connection, {"joining": as_json([_joining(*each) for each in joining])})
     if len(rows) < len(kept):
         raise Overtaken
-    follow_patients(connection, kept)
-    return dict(rows)
+    follow_patients(connection, [resident for resident, _, otherwise in rows if otherwise])
+    return {resident: state for resident, state, _ in rows}
 
 
 def _joining(absorption: Absorption, link_id: UUID) -> dict[str, Any]:
-    evidence = absorption.evidence._asdict() if absorption.evidence else {}
-    return absorption._asdict() | evidence | {"link_id": link_id, "further_link_id": uuid7()}
+    return _as_row(absorption) | {"link_id": link_id, "further_link_id": uuid7()}
+
+
+def _as_row(absorption: Absorption) -> dict[str, Any]:
+    told = absorption._asdict()
+    evidence = told.pop("evidence")
+    return told | (evidence._asdict() if evidence else {})
 
 
 def bring_strays_along(connection: Connection, patients: Sequence[UUID]) -> int:
@@ -102,12 +103,6 @@ def bring_strays_along(connection: Connection, patients: Sequence[UUID]) -> int:
     Registration locks no identifier: whoever merges two residents with numbers does not wait for files of millions.
     """
     return connection.execute(_BRING_ALONG, {"patients": list(patients)}).rowcount
-
-
-def _columns(absorptions: Sequence[Absorption]) -> dict[str, Any]:
-    rows = [(*one[:7], *(one.evidence or [None] * len(Evidence._fields))) for one in absorptions]
-    names = (*Absorption._fields[:7], *Evidence._fields)
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
 
 
 _BRING_ALONG: Final = """
@@ -135,7 +130,8 @@ _ABSORB_NEWCOMERS: Final = Statement(f"""
 WITH joining AS MATERIALIZED (
     SELECT * FROM {rows_in("joining", f"{_DECLARED}, link_id uuid, further_link_id uuid")}
 ), standing AS MATERIALIZED (
-    SELECT id, state FROM identity_resident WHERE id IN (SELECT kept FROM joining) AND state <> 'merged'
+    SELECT id, state, name, sex, birth_date
+      FROM identity_resident WHERE id IN (SELECT kept FROM joining) AND state <> 'merged'
      ORDER BY id FOR UPDATE
 ), decision AS (
     INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, reason,
@@ -156,34 +152,37 @@ WITH joining AS MATERIALIZED (
     UPDATE identity_resident resident SET state = 'merged', merged_into_id = kept
       FROM joining WHERE resident.id = absorbed
 )
-SELECT id, state FROM standing
+SELECT standing.id, standing.state, bool_or(
+       (coalesce(newcomer.name, standing.name), coalesce(newcomer.sex, standing.sex),
+        coalesce(newcomer.birth_date, standing.birth_date))
+           IS DISTINCT FROM (standing.name, standing.sex, standing.birth_date))
+  FROM standing JOIN joining ON kept = standing.id JOIN identity_resident newcomer ON newcomer.id = absorbed
+ GROUP BY standing.id, standing.state
 """)
-"""A resident that is a patient's own has the patient's id."""
+"""A resident that is a patient's own has the patient's id. Who says what is known already changes nothing."""
 _WORKSPACE: Final = f"""
 CREATE TEMP TABLE IF NOT EXISTS identity_absorbing ({_DECLARED}) ON COMMIT DELETE ROWS;
 DELETE FROM identity_absorbing
 """
-_FILL: Final = "INSERT INTO identity_absorbing SELECT * FROM unnest({})".format(
-    ", ".join("%({})s::{}[]".format(*column.split(" ")) for column in _DECLARED.split(", "))
-)
-_LOCK_PATIENTS: Final = """
+_FILL: Final = Statement(f"INSERT INTO identity_absorbing SELECT * FROM {rows_in('joining', _DECLARED)}")
+_LOCK_PATIENTS: Final = Statement("""
 SELECT count(*) FROM (
     SELECT FROM identity_absorbing JOIN identity_link link ON link.resident_id = absorbed AND link.undone_at IS NULL
       JOIN identity_patient patient ON patient.id = link.patient_id
      ORDER BY patient.institution_id, patient.local_number FOR UPDATE OF patient) locked
-"""
-_LOCK_IDENTIFIERS: Final = """
+""")
+_LOCK_IDENTIFIERS: Final = Statement("""
 SELECT count(*) FROM (
     SELECT FROM identity_absorbing JOIN identity_residentidentifier identifier ON identifier.resident_id = absorbed
      ORDER BY identifier.type, identifier.number FOR UPDATE OF identifier) locked
-"""
-_LOCK_RESIDENTS: Final = """
+""")
+_LOCK_RESIDENTS: Final = Statement("""
 SELECT count(*) FROM (
     SELECT FROM identity_resident resident
      WHERE id IN (SELECT kept FROM identity_absorbing UNION ALL SELECT absorbed FROM identity_absorbing)
      ORDER BY id FOR UPDATE) locked
-"""
-_DROP_OVERTAKEN: Final = f"""
+""")
+_DROP_OVERTAKEN: Final = Statement(f"""
 DELETE FROM identity_absorbing joined WHERE NOT EXISTS (
     SELECT FROM identity_resident kept_one, identity_resident absorbed_one
      WHERE kept_one.id = kept AND absorbed_one.id = absorbed
@@ -195,8 +194,8 @@ DELETE FROM identity_absorbing joined WHERE NOT EXISTS (
                    ON first_id = least(beside.absorbed, joined.absorbed)
                   AND second_id = greatest(beside.absorbed, joined.absorbed)
                 WHERE beside.kept = joined.kept)
-"""
-_DECIDE: Final = """
+""")
+_DECIDE: Final = Statement("""
 INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, approved_by, reason,
                                patient_id, compared_with, rule, pattern, weight, model, detail)
 SELECT decision_id, kind, kept, absorbed, actor_id, approved_by, reason,
@@ -207,8 +206,8 @@ SELECT decision_id, kind, kept, absorbed, actor_id, approved_by, reason,
        'merged', (SELECT coalesce(jsonb_agg(id), '[]') FROM identity_resident
                    WHERE merged_into_id = absorbed AND state = 'merged'))
   FROM identity_absorbing
-"""
-_SETTLE: Final = """
+""")
+_SETTLE: Final = Statement("""
 WITH about AS MATERIALIZED (
     SELECT doubt.id, joined.* FROM identity_absorbing joined JOIN identity_doubt doubt ON doubt.first_id = absorbed
      WHERE doubt.state IN ('open', 'proposed')
@@ -226,10 +225,10 @@ SELECT DISTINCT link.patient_id FROM settled
   JOIN identity_link link ON link.resident_id = settled.absorbed AND link.undone_at IS NULL
  WHERE NOT between_both
 ON CONFLICT (patient_id) DO NOTHING
-"""
+""")
 """Doubts of the absorbed and somebody else are raised again by the next matching, about the resident it is now."""
 
-_MOVE_LINKS: Final = """
+_MOVE_LINKS: Final = Statement("""
 WITH ended AS (
     UPDATE identity_link link
        SET undone_at = statement_timestamp(), undone_by = joined.actor_id, undone_reason = joined.reason,
@@ -242,18 +241,18 @@ SELECT gen_random_uuid(), moved, kept,
        CASE WHEN moved = kept THEN 'own' WHEN kind = 'match' THEN 'matched' ELSE 'manual' END,
        coalesce(score, 1), actor_id, decision_id
   FROM ended
-"""
-_MOVE_IDENTIFIERS: Final = """
+""")
+_MOVE_IDENTIFIERS: Final = Statement("""
 UPDATE identity_residentidentifier identifier SET resident_id = kept
   FROM identity_absorbing WHERE identifier.resident_id = absorbed
-"""
-_MARK_KEPT: Final = """
+""")
+_MARK_KEPT: Final = Statement("""
 UPDATE identity_resident resident SET state = 'confirmed'
   FROM identity_absorbing
  WHERE resident.id = kept AND resident.state = 'pending'
    AND EXISTS (SELECT FROM identity_residentidentifier identifier WHERE identifier.resident_id = kept)
-"""
-_MARK: Final = """
+""")
+_MARK: Final = Statement("""
 WITH gone AS MATERIALIZED (
     SELECT absorbed AS id, kept FROM identity_absorbing
     UNION ALL
@@ -261,8 +260,8 @@ WITH gone AS MATERIALIZED (
       JOIN identity_resident earlier ON earlier.merged_into_id = absorbed AND earlier.state = 'merged'
 )
 UPDATE identity_resident resident SET state = 'merged', merged_into_id = gone.kept FROM gone WHERE resident.id = gone.id
-"""
-_MOVE_APART: Final = """
+""")
+_MOVE_APART: Final = Statement("""
 WITH moved AS (
     SELECT apart.id, coalesce(one.kept, first_id) AS one, coalesce(other.kept, second_id) AS other
       FROM identity_apart apart
@@ -272,7 +271,12 @@ WITH moved AS (
 )
 UPDATE identity_apart apart SET first_id = least(one, other), second_id = greatest(one, other)
   FROM moved WHERE moved.id = apart.id
-"""
+""")
 """Whoever is kept apart from the absorbed is kept apart from who it is now."""
 
-_FOLLOW_KEPT: Final = FOLLOW.format(affected="SELECT DISTINCT kept AS resident_id FROM identity_absorbing")
+_FOLLOW_KEPT: Final = Statement(FOLLOW.format(affected="SELECT DISTINCT kept AS resident_id FROM identity_absorbing"))
+_STEPS: Final = (
+    *(_LOCK_PATIENTS, _LOCK_IDENTIFIERS, _LOCK_RESIDENTS, _DROP_OVERTAKEN, _DECIDE, _SETTLE),
+    *(_MOVE_LINKS, _MOVE_IDENTIFIERS, _FOLLOW_KEPT, _MARK_KEPT, _MARK, _MOVE_APART),
+)
+_EFFECTIVE: Final = Statement("SELECT decision_id FROM identity_absorbing")

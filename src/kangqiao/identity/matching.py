@@ -27,7 +27,7 @@ from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.model_versions import model_in_use
 from kangqiao.identity.models import Decision, Unmatched
 from kangqiao.infra.ids import uuid7
-from kangqiao.infra.postgres.statement import Session
+from kangqiao.infra.postgres.statement import Session, Statement, as_json, rows_in
 from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
@@ -173,21 +173,27 @@ def probability(weight: float) -> float:
 
 def ask(raw: Connection, verdict: Verdict) -> list[tuple[UUID, UUID]]:
     """Raise the doubts that are not raised or answered yet and return the residents that each of these is about."""
-    rows = [_raised(each, verdict) for each in verdict.judged.questions]
-    if not rows:
+    if not verdict.judged.questions:
         return []
-    columns = dict(zip(_RAISED, map(list, zip(*rows, strict=True)), strict=True))
-    raw.execute(_TELL_AGAIN, columns)
-    return raw.execute(_ASK, columns).fetchall()
+    about = {"raised": as_json([_raised(each, verdict) for each in verdict.judged.questions])}
+    _TELL_AGAIN.rows(raw, about)
+    return _ASK.rows(raw, about)
 
 
-def _raised(question: Question, verdict: Verdict) -> tuple[Any, ...]:
+def _raised(question: Question, verdict: Verdict) -> dict[str, Any]:
     by, residents, patients = verdict.judged.by, verdict.residents, verdict.patients
-    return (
-        *(uuid7(), question.kind.value, residents[question.first], residents[question.second]),
-        *(patients[question.patient], patients[question.other], RULES[by.pairs.rule[question.pair]].word),
-        *(int(by.patterns[question.pair]), float(by.weights[question.pair]), verdict.model),
-    )
+    return {
+        "id": uuid7(),
+        "kind": question.kind.value,
+        "first_id": residents[question.first],
+        "second_id": residents[question.second],
+        "patient_id": patients[question.patient],
+        "other_patient_id": patients[question.other],
+        "rule": RULES[by.pairs.rule[question.pair]].word,
+        "pattern": int(by.patterns[question.pair]),
+        "weight": float(by.weights[question.pair]),
+        "model": verdict.model,
+    }
 
 
 def settle_stale(raw: Connection, verdict: Verdict, *, asked: Sequence[UUID]) -> None:
@@ -218,20 +224,20 @@ _RAISED: Final = (
     *("id", "kind", "first_id", "second_id", "patient_id", "other_patient_id"),
     *("rule", "pattern", "weight", "model"),
 )
-_FROM_RAISED: Final = f"""
-unnest(%(id)s::uuid[], %(kind)s::text[], %(first_id)s::uuid[], %(second_id)s::uuid[], %(patient_id)s::uuid[],
-       %(other_patient_id)s::uuid[], %(rule)s::text[], %(pattern)s::bigint[], %(weight)s::float8[], %(model)s::text[])
-    AS raised({", ".join(_RAISED)})
-"""
-_TELL_AGAIN: Final = f"""
+_FROM_RAISED: Final = rows_in(
+    "raised",
+    "id uuid, kind text, first_id uuid, second_id uuid, patient_id uuid, other_patient_id uuid,"
+    " rule text, pattern bigint, weight float8, model text",
+)
+_TELL_AGAIN: Final = Statement(f"""
 UPDATE identity_doubt doubt
    SET kind = raised.kind, rule = raised.rule, pattern = raised.pattern, weight = raised.weight, model = raised.model
   FROM {_FROM_RAISED}
  WHERE doubt.state = 'open' AND doubt.first_id = raised.first_id AND doubt.second_id = raised.second_id
    AND doubt.patient_id = raised.patient_id AND doubt.other_patient_id = raised.other_patient_id
    AND (doubt.kind, doubt.pattern, doubt.model) IS DISTINCT FROM (raised.kind, raised.pattern, raised.model)
-"""
-_ASK: Final = f"""
+""")
+_ASK: Final = Statement(f"""
 INSERT INTO identity_doubt ({", ".join(_RAISED)}, counties)
 SELECT {", ".join(f"raised.{column}" for column in _RAISED)}, ARRAY(
        SELECT DISTINCT left(institution.division_code, {COUNTY_DIGITS}) FROM identity_patient patient
@@ -248,7 +254,7 @@ SELECT {", ".join(f"raised.{column}" for column in _RAISED)}, ARRAY(
                       AND (raised.kind <> 'linked' OR known.patient_id = raised.patient_id))
 ON CONFLICT DO NOTHING
 RETURNING first_id, second_id
-"""
+""")
 """One open doubt per pair of residents; what somebody has answered about a link is not asked again."""
 
 _SETTLE: Final = """

@@ -11,14 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.utils import timezone
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
-from kangqiao.identity.absorbing import Joining, absorb_newcomers
+from kangqiao.identity.absorbing import Joining, absorb, absorb_newcomers
 from kangqiao.identity.clues import Clues, Near, keep_packed, near, neighbourhood
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.judging import judge
@@ -63,10 +63,6 @@ class Outcome:
     changed: bool
     joined: int = 0
     doubts: int = 0
-
-
-class _OneByOne(Exception):
-    """What follows from several registrations is more than a statement for all of them does."""
 
 
 def register(*, registration: Registration, actor: Actor, on: Connection | None = None) -> Outcome:
@@ -173,43 +169,54 @@ def _register_newcomers(
     """Judge who patients that nobody knew are, and store them."""
     verdict = _judged(connection, among_others(newcomers, known), [each.patient_id for each in newcomers], in_use)
     store(connection, newcomers, today=today)
-    absorbed = [verdict.residents[each.absorbed] for each in verdict.judged.merges]
-    own = {each.patient_id: each for each in newcomers if each.resident_id == each.patient_id}
-    if not own.keys() >= set(absorbed):
-        return [_register_joining(connection, newcomers, verdict)]
-    joining = [
-        Joining(absorption_of(merge, verdict, actor_id=own[id].arrival.actor.id), own[id].link_id)
-        for id, merge in zip(absorbed, verdict.judged.merges, strict=True)
-    ]
-    states = absorb_newcomers(connection, joining) if joining else {}
-    absorptions = [each.absorption for each in joining]
-    merges = [Done(own[each.absorbed].arrival.actor, Action.RESIDENT_MERGE, act_of(each)) for each in absorptions]
-    record_done(connection, merges)
-    kept, joined = {each.absorbed: each.kept for each in absorptions}, Counter(each.kept for each in absorptions)
+    stands = _join(connection, newcomers, verdict)
     doubts = Counter(chain.from_iterable(map(set, ask(connection, verdict))))
     return [
         Outcome(
             each.patient_id,
-            stands := kept.get(each.resident_id, each.resident_id),
-            Resident.State(states.get(stands, each.state)),
+            stands[each.patient_id].resident_id,
+            stands[each.patient_id].state,
             created=True,
             changed=False,
-            joined=joined[stands],
-            doubts=doubts[stands],
+            joined=stands[each.patient_id].joined,
+            doubts=doubts[stands[each.patient_id].resident_id],
         )
         for each in newcomers
     ]
 
 
-def _register_joining(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict) -> Outcome:
-    """Finish with one that brings together residents who were known before."""
-    if len(newcomers) > 1:
-        raise _OneByOne
-    patient_id, actor = newcomers[0].patient_id, newcomers[0].arrival.actor
-    joined = join(connection, verdict, actor=actor)
-    doubts = len(ask(connection, verdict))
-    resident = _resident(connection, patient_id)
-    return Outcome(patient_id, *resident, created=True, changed=False, joined=joined, doubts=doubts)
+class _Standing(NamedTuple):
+    """Which resident somebody is now, and how many others were joined to that one."""
+
+    resident_id: UUID
+    state: Resident.State
+    joined: int
+
+
+def _join(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict) -> dict[UUID, _Standing]:
+    """Join the residents that are one person and return where each newcomer stands then, by the ids of patients.
+
+    Where others than newcomers join somebody, `absorb` sees to all of them.
+    """
+    own = {each.patient_id: each for each in newcomers if each.resident_id == each.patient_id}
+    merges, residents = verdict.judged.merges, verdict.residents
+    kept_by = {residents[each.absorbed]: residents[each.kept] for each in merges}
+    roots = [kept_by.get(each.resident_id, each.resident_id) for each in newcomers]
+    actors = {root: each.arrival.actor for root, each in reversed(list(zip(roots, newcomers, strict=True)))}
+    absorptions = [absorption_of(each, verdict, actor_id=actors[residents[each.kept]].id) for each in merges]
+    known = {kept for absorbed, kept in kept_by.items() if absorbed not in own}
+    joining = [Joining(each, own[each.absorbed].link_id) for each in absorptions if each.kept not in known]
+    states = absorb_newcomers(connection, joining) if joining else {}
+    others = [each for each in absorptions if each.kept in known]
+    effective = absorb(connection, others) if others else set()
+    done = [each for each in absorptions if each.kept not in known or each.decision_id in effective]
+    record_done(connection, [Done(actors[each.kept], Action.RESIDENT_MERGE, act_of(each)) for each in done])
+    joined = Counter(each.kept for each in done)
+    stands = {}
+    for root, each in zip(roots, newcomers, strict=True):
+        told = _resident(connection, each.patient_id) if root in known else (root, states.get(root, each.state))
+        stands[each.patient_id] = _Standing(told[0], Resident.State(told[1]), joined[root])
+    return stands
 
 
 def _register_known(connection: Connection, arrival: Arrival, known: Found, in_use: InUse) -> Outcome:
