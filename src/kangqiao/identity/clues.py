@@ -3,7 +3,7 @@
 Both follow the registration that was last compared; who has said something new since waits in `identity_unmatched`.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -23,14 +23,11 @@ from kangqiao.identity.statements import IS_ESTABLISHED
 from kangqiao.identity.traits import (
     MOST,
     TRAITS,
-    Compared,
     Told,
     clues_of,
     clues_of_one,
     compared_from,
-    contents_of,
-    faces_of,
-    said_by,
+    faces_among,
     traits_from,
     traits_of,
 )
@@ -57,11 +54,13 @@ class Clues(NamedTuple):
 
 
 class Near(NamedTuple):
-    """Patients in the order of their ids, as bytes: of each a PERSON, a STANDING and TRAITS."""
+    """Patients in the order of their ids, as bytes: of each a PERSON, a STANDING and TRAITS; and the residents of
+    theirs that are kept apart, two and two."""
 
     persons: bytes
     standing: bytes
     traits: bytes
+    apart: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,48 +158,37 @@ def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> Near
     return Near(*(each or b"" for each in found))
 
 
-def neighbourhood(connection: Connection, found: Near, *, asked: Collection[UUID], crowds: Crowds) -> Neighbourhood:
+def neighbourhood(found: Near, *, asked: Collection[UUID], crowds: Crowds) -> Neighbourhood:
     """Return patients as they are judged together."""
     persons, standing = np.frombuffer(found.persons, PERSON), np.frombuffer(found.standing, STANDING)
-    linked = persons["resident"].tolist()
+    patients, linked = persons["patient"].tolist(), persons["resident"].tolist()
     residents = sorted(set(linked))
     place = {id: at for at, id in enumerate(residents)}
     person = np.array([place[id] for id in linked], np.int32)
     confirmed = np.zeros(len(residents), bool)
     confirmed[person] = standing["established"]
-    compared = compared_from(traits_from(found.traits), crowds)
-    said = said_by(contents_of(compared.rows), person)
-    faces = faces_of(said)
-    ids = Ids(np.frombuffer(b"".join(residents), np.uint8).reshape(-1, 16))
+    sought = {id.bytes for id in asked}
+    traits = traits_from(found.traits)
+    faces, speaks_for_asked = faces_among(traits, person, np.array([id in sought for id in patients], bool))
     scene = Scene(
-        Compared(compared.rows[faces], compared.codes),
-        Persons(person[faces], confirmed, _apart(connection, ids, place)),
-        asked=_speak_for(said, faces, persons["patient"].tolist(), {id.bytes for id in asked}),
+        compared_from(traits[faces], crowds),
+        Persons(person[faces], confirmed, _apart(found.apart, place)),
+        asked=speaks_for_asked,
         by_hand=standing["by_hand"][faces],
     )
-    return Neighbourhood(Ids(_octets(persons["patient"])[faces]), ids, scene)
+    return Neighbourhood(_ids(patients[face] for face in faces), _ids(residents), scene)
 
 
-def _octets(ids: np.ndarray) -> np.ndarray:
-    return np.frombuffer(ids.tobytes(), np.uint8).reshape(len(ids), 16)
+def _ids(octets: Iterable[bytes]) -> Ids:
+    return Ids(np.frombuffer(b"".join(octets), np.uint8).reshape(-1, 16))
 
 
-def _speak_for(said: np.ndarray, faces: np.ndarray, patients: list[bytes], asked: set[bytes]) -> np.ndarray:
-    """Say which faces (bool) say what somebody asked for says."""
-    of_asked = {told for told, id in zip(said.tolist(), patients, strict=True) if id in asked}
-    return np.array([told in of_asked for told in said[faces].tolist()], bool)
-
-
-def _apart(connection: Connection, residents: Ids, place: Mapping[bytes, int]) -> np.ndarray:
+def _apart(ends: bytes, place: Mapping[bytes, int]) -> np.ndarray:
     """Return the pairs of residents that are kept apart, as `Persons` has them."""
-    if len(residents) < 2:
-        return np.empty(0, np.int64)
-    rows = _APART.rows(connection, {"residents": uuid_array(residents)})
-    return _packed_pairs([(place[one.bytes], place[other.bytes]) for one, other in rows], len(residents))
-
-
-def _packed_pairs(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
-    return np.array(sorted(min(pair) * count + max(pair) for pair in pairs), np.int64)
+    at = [place[ends[start : start + 16]] for start in range(0, len(ends), 16)]
+    return np.array(
+        sorted(min(pair) * len(place) + max(pair) for pair in zip(at[::2], at[1::2], strict=True)), np.int64
+    )
 
 
 def _clues(packed: Sequence[bytes]) -> np.ndarray:
@@ -293,7 +281,10 @@ WITH met AS MATERIALIZED ({_MET}), linked AS (
            CASE WHEN {IS_ESTABLISHED.format("linked.resident_id")} THEN '\\x01'::bytea ELSE '\\x00' END AS is_so
       FROM linked
 )
-SELECT persons, standing, traits FROM (
+SELECT persons, standing, traits, (
+       SELECT string_agg(uuid_send(first_id) || uuid_send(second_id), '') FROM identity_apart
+        WHERE first_id IN (SELECT resident_id FROM near) AND second_id IN (SELECT resident_id FROM near)) AS apart
+  FROM (
     SELECT {_PERSONS_AND_TRAITS},
            string_agg(CASE WHEN link.reason = '{BY_HAND}' THEN is_so || '\\x01' ELSE is_so || '\\x00' END, ''
                       ORDER BY link.patient_id) AS standing
@@ -310,7 +301,3 @@ _NEAR: Final = Statement(
 """
     )
 )
-_APART: Final = Statement("""
-SELECT first_id, second_id FROM identity_apart
- WHERE first_id = ANY(%(residents)s::uuid[]) AND second_id = ANY(%(residents)s::uuid[])
-""")

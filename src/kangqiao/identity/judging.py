@@ -167,9 +167,12 @@ def _merges(scene: Scene, pairs: Pairs, found: Joined, kept: np.ndarray) -> list
 def _between(scene: Scene, by: Weighed, across: np.ndarray, kept: np.ndarray, thresholds: Thresholds) -> list[Question]:
     """Return the doubts between residents that stay two, one per pair of residents."""
     left, right = by.pairs.left, by.pairs.right
-    kind = _kinds(scene, by, thresholds)
     first, second = kept[scene.known.person[left]], kept[scene.known.person[right]]
-    places = np.flatnonzero((kind >= 0) & (first != second) & across)
+    apart_still = (first != second) & across
+    if not apart_still.any():
+        return []
+    kind = _kinds(scene, by, thresholds)
+    places = np.flatnonzero((kind >= 0) & apart_still)
     places = places[np.lexsort((right[places], left[places], -by.weights[places], kind[places]))]
     apart = _pairs_apart(scene.known, kept)
     asked: dict[tuple[int, int], Question] = {}

@@ -89,7 +89,7 @@ def match_some(*, actor: Actor, at_once: int = AT_ONCE) -> Matched | None:
     with transaction.atomic():
         in_use = model_in_use(raw)
         found = near(raw, clues=clues, asked=list(waiting))
-        around = neighbourhood(raw, found, asked=waiting, crowds=in_use.crowds)
+        around = neighbourhood(found, asked=waiting, crowds=in_use.crowds)
         pairs = candidate_pairs(around.scene.compared.rows)
         patterns = patterns_between(*around.scene.compared, pairs.left, pairs.right)
         judged = judge(around.scene, pairs, patterns, in_use.model)

@@ -94,11 +94,15 @@ def look(connection: Connection, arrivals: Sequence[Arrival], clues: Clues) -> S
     """Return what is known about registrations and about whom they may be, by the clues of all."""
     told = [each.registration._asdict() | {"place": place} for place, each in enumerate(arrivals)]
     rows = _LOOK.rows(connection, {"arriving": as_json(told), **clues.told()})
-    return Surroundings(rows[0][0], [_found(*row[4:]) for row in rows], Near(*(each or b"" for each in rows[0][1:4])))
+    newest_model, *near = rows[0][:5]
+    found = [_found(arrival, *row[5:]) for arrival, row in zip(arrivals, rows, strict=True)]
+    return Surroundings(newest_model, found, Near(*(each or b"" for each in near)))
 
 
-def _found(patient_id: UUID | None, unchanged: bool, type: str | None, number: str | None, *held: Any) -> Found:
-    return Found(patient_id, unchanged, type, number, Holder(*held) if held[0] else None)
+def _found(arrival: Arrival, patient_id: UUID | None, unchanged: bool, own: bool, *held: Any) -> Found:
+    registration = arrival.registration
+    document = (registration.key_type, registration.key_number) if own else (None, None)
+    return Found(patient_id, unchanged, *document, Holder(*held) if held[0] else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,7 @@ def among_others(newcomers: Sequence[Newcomer], near: Near) -> Near:
     persons = b"".join(each.patient_id.bytes + each.resident_id.bytes for each in newcomers)
     standing = b"".join(bytes((each.is_established, False)) for each in newcomers)
     traits = b"".join(each.arrival.traits for each in newcomers)
-    return Near(near.persons + persons, near.standing + standing, near.traits + traits)
+    return Near(near.persons + persons, near.standing + standing, near.traits + traits, near.apart)
 
 
 def store(connection: Connection, newcomers: Sequence[Newcomer], *, today: date) -> None:
@@ -232,8 +236,7 @@ def _in(number: str) -> tuple[str, date]:
 
 _LOOK: Final = Statement(f"""
 WITH arriving AS MATERIALIZED (
-    SELECT told.*, CASE WHEN own THEN key_type END AS own_type, CASE WHEN own THEN key_number END AS own_number
-      FROM (SELECT arriving.*, {is_own("arriving")} AS own FROM {rows_in("arriving", f"place int, {DECLARED}")}) told
+    SELECT arriving.*, {is_own("arriving")} AS own FROM {rows_in("arriving", f"place int, {DECLARED}")}
 ), holder AS MATERIALIZED (
     SELECT place, identifier.id, resident.id AS resident_id,
            identity_same_name(arriving.name, resident.name) AS trusted,
@@ -243,13 +246,12 @@ WITH arriving AS MATERIALIZED (
            {IS_ESTABLISHED.format("resident.id")} AS established
       FROM arriving
       JOIN identity_residentidentifier identifier
-        ON identifier.valid AND identifier.type = own_type AND identifier.number = own_number
+        ON own AND identifier.valid AND identifier.type = key_type AND identifier.number = key_number
       JOIN identity_resident resident ON resident.id = identifier.resident_id
 )
-SELECT {NEWEST_MODEL}, CASE WHEN place = 0 THEN persons END, CASE WHEN place = 0 THEN standing END,
-       CASE WHEN place = 0 THEN traits END,
-       known.id, {is_unchanged("known", "arriving")},
-       own_type, own_number, holder.id, resident_id, trusted, says_otherwise, established
+SELECT {NEWEST_MODEL}, {", ".join(f"CASE WHEN place = 0 THEN near.{word} END" for word in Near._fields)},
+       known.id, {is_unchanged("known", "arriving")}, own,
+       holder.id, resident_id, trusted, says_otherwise, established
   FROM arriving
   LEFT JOIN identity_patient known
     ON known.institution_id = arriving.institution_id AND known.local_number = arriving.local_number

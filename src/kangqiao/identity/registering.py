@@ -22,7 +22,6 @@ from kangqiao.identity.absorbing import Joining, absorb, absorb_newcomers
 from kangqiao.identity.clues import Clues, Near, keep_packed, near, neighbourhood
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.judging import judge
-from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.matching import (
     REGISTERING,
     Verdict,
@@ -167,7 +166,7 @@ def _register_newcomers(
     connection: Connection, newcomers: Sequence[Newcomer], known: Near, in_use: InUse, today: date
 ) -> list[Outcome]:
     """Judge who patients that nobody knew are, and store them."""
-    verdict = _judged(connection, among_others(newcomers, known), [each.patient_id for each in newcomers], in_use)
+    verdict = _judged(among_others(newcomers, known), [each.patient_id for each in newcomers], in_use)
     store(connection, newcomers, today=today)
     stands = _join(connection, newcomers, verdict)
     doubts = Counter(chain.from_iterable(map(set, ask(connection, verdict))))
@@ -229,7 +228,7 @@ def _register_known(connection: Connection, arrival: Arrival, known: Found, in_u
     register_patients(connection, source=Source.registrations([arrival.registration]), actor_id=actor.id)
     keep_packed(connection, {patient_id: arrival.traits})
     found = near(connection, clues=arrival.clues, asked=[patient_id])
-    verdict = _judged(connection, found, [patient_id], in_use)
+    verdict = _judged(found, [patient_id], in_use)
     joined = join(connection, verdict, actor=actor)
     settle_stale(connection, verdict, asked=[patient_id])
     doubts = len(ask(connection, verdict))
@@ -238,11 +237,9 @@ def _register_known(connection: Connection, arrival: Arrival, known: Found, in_u
     return Outcome(patient_id, *resident, created=False, changed=True, joined=joined, doubts=doubts)
 
 
-def _judged(connection: Connection, found: Near, asked: Sequence[UUID], in_use: InUse) -> Verdict:
-    around = neighbourhood(connection, found, asked=asked, crowds=in_use.crowds)
-    pairs = pairs_sharing_clues(around.scene.compared)
-    patterns = patterns_between(*around.scene.compared, pairs.left, pairs.right)
-    judged = judge(around.scene, pairs, patterns, in_use.model)
+def _judged(found: Near, asked: Sequence[UUID], in_use: InUse) -> Verdict:
+    around = neighbourhood(found, asked=asked, crowds=in_use.crowds)
+    judged = judge(around.scene, *pairs_sharing_clues(around.scene.compared), in_use.model)
     return Verdict(around.patients, around.residents, judged, in_use.model.version)
 
 

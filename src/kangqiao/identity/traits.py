@@ -178,15 +178,21 @@ def traits_from(packed: bytes) -> np.ndarray:
 
 def compared_from(traits: np.ndarray, crowds: Crowds) -> Compared:
     """Return patients as they are compared; what many share is taken from the crowds of the whole city."""
-    rows, codes = _entries(traits), np.zeros((len(traits) + 1, LONGEST), np.int32)
-    order = np.argsort(traits["form"], kind="stable")
-    return Compared(rows, codes[: _enter(rows, codes, traits, order, crowds)])
+    rows = _entries(traits)
+    return Compared(rows, _codes(rows, traits, crowds))
 
 
 def faces_of(said: np.ndarray) -> np.ndarray:
     """Return the places (int32, ascending) of those who speak for their residents: of patients of one resident that
     say the same (`said_by`), the first."""
-    return _firsts(said)
+    return _firsts(said, np.zeros(len(said), np.bool_))[0]
+
+
+def faces_among(traits: np.ndarray, person: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same of patients and the residents (int32) they are linked to, and which of those who speak say what
+    somebody asked for (bool) says."""
+    rows = _entries(traits)
+    return _faces(_words(rows), rows, traits, person, asked)
 
 
 def said_by(contents: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -196,10 +202,20 @@ def said_by(contents: np.ndarray, person: np.ndarray) -> np.ndarray:
 
 def contents_of(rows: np.ndarray) -> np.ndarray:
     """Return a hash (int64) of what each of several entries says, of newborns also where and when it was said."""
-    said = rows.astype(_SAID)
-    for word in ("institution", "registered"):
-        said[word][rows["newborn"] == 0] = 0
-    return _hashed_bytes(said.view(np.uint8).reshape(len(said), _SAID.itemsize))
+    return _contents(_words(rows), rows)
+
+
+def _words(rows: np.ndarray) -> np.ndarray:
+    return rows.view(np.int64).reshape(len(rows), ENTRY.itemsize // 8)
+
+
+def _without(*words: str) -> np.ndarray:
+    """Return what leaves of an entry's words everything but some of its fields."""
+    octets = np.full(ENTRY.itemsize, 0xFF, np.uint8)
+    for word, (kind, start, *_) in (ENTRY.fields or {}).items():
+        if word in words:
+            octets[start : start + kind.itemsize] = 0
+    return octets.view(np.int64)
 
 
 def clues_of(compared: Compared) -> np.ndarray:
@@ -207,8 +223,7 @@ def clues_of(compared: Compared) -> np.ndarray:
     return _clues(compared.rows, len(RULES))
 
 
-_SAID: Final = np.dtype([(word, ENTRY[word]) for word in ENTRY.names or ()])
-"""As ENTRY without gaps."""
+_SAID_ANYWHERE: Final = _without("institution", "registered")
 
 
 def clues_of_one(packed: bytes) -> tuple[list[int], list[int]]:
@@ -217,9 +232,11 @@ def clues_of_one(packed: bytes) -> tuple[list[int], list[int]]:
     return clues.tolist(), most.tolist()
 
 
-def pairs_sharing_clues(compared: Compared) -> Pairs:
-    """Return all pairs of a few patients that share a clue, each with the first rule by which they do."""
-    return Pairs(*_sharing(clues_of(compared), len(compared.rows)))
+def pairs_sharing_clues(compared: Compared) -> tuple[Pairs, np.ndarray]:
+    """Return all pairs of a few patients that share a clue, each with the first rule by which they do, and the pattern
+    of each (int64)."""
+    left, right, rule, patterns = _pairs(*compared)
+    return Pairs(left, right, rule), patterns
 
 
 def likest_first(traits: np.ndarray, residents: np.ndarray, crowds: Crowds, model: Model, *, most: int) -> Likest:
@@ -276,12 +293,16 @@ def _sharing(clues, firsts):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
+def _pairs(rows, codes):  # pragma: no cover - compiled
+    left, right, rule = _sharing(_clues(rows, len(MOST)), len(rows))
+    patterns = np.empty(len(left), np.int64)
+    put_patterns(patterns, rows, codes, left, right)
+    return left, right, rule, patterns
+
+
+@numba.njit(cache=True, nogil=True)
 def _likest(rows, traits, residents, crowds, weights, priors, most):  # pragma: no cover - compiled
-    form = np.empty(len(traits), np.int64)
-    for row in range(len(traits)):
-        form[row] = traits[row].form
-    codes = np.zeros((len(rows) + 1, LONGEST), np.int32)
-    _enter(rows, codes, traits, np.argsort(form), crowds)
+    codes = _codes(rows, traits, crowds)
     left, right, rule = _sharing(_clues(rows, len(MOST)), 1)
     patterns, totals = np.empty(len(right), np.int64), np.empty(len(right))
     put_patterns(patterns, rows, codes, left, right)
@@ -306,14 +327,28 @@ def _is_new(residents, place, right, best, count):  # pragma: no cover - compile
 
 
 @numba.njit(cache=True, nogil=True)
-def _hashed_bytes(rows):  # pragma: no cover - compiled
+def _contents(words, rows):  # pragma: no cover - compiled
     found = np.empty(len(rows), np.int64)
     for row in range(len(rows)):
-        value = np.uint64(0)
-        for place in range(rows.shape[1]):
-            value = mix(value, np.int64(rows[row, place]))
-        found[row] = closed(value)
+        found[row] = closed(_content(words[row], rows[row].newborn))
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _content(words, newborn):  # pragma: no cover - compiled
+    value = np.uint64(0)
+    for place in range(len(words)):
+        value = mix(value, words[place] if newborn else words[place] & _SAID_ANYWHERE[place])
+    return value
+
+
+@numba.njit(cache=True, nogil=True)
+def _faces(words, rows, traits, person, asked):  # pragma: no cover - compiled
+    said = np.empty(len(rows), np.int64)
+    for row in range(len(rows)):
+        value = mix(_content(words[row], rows[row].newborn), traits[row].form)
+        said[row] = closed(mix(value, np.int64(person[row])))
+    return _firsts(said, asked)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -325,29 +360,34 @@ def _scattered_by(contents, person):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def _firsts(said):  # pragma: no cover - compiled
-    """Return the places (int32) of the first of equal hashes, none of which is 0."""
+def _firsts(said, asked):  # pragma: no cover - compiled
+    """Return the places (int32) of the first of equal hashes, none of which is 0, and whether any of them is asked."""
     size = 4
     while size < 2 * len(said):
         size *= 2
-    known, firsts, count = np.zeros(size, np.int64), np.empty(len(said), np.int32), 0
+    known, at, count = np.zeros(size, np.int64), np.empty(size, np.int32), 0
+    firsts, of_asked = np.empty(len(said), np.int32), np.zeros(len(said), np.bool_)
     for row in range(len(said)):
         place = said[row] & (size - 1)
         while known[place] != 0 and known[place] != said[row]:
             place = (place + 1) & (size - 1)
         if known[place] == 0:
-            known[place] = said[row]
+            known[place], at[place] = said[row], count
             firsts[count] = row
             count += 1
-    return firsts[:count].copy()
+        of_asked[at[place]] |= asked[row]
+    return firsts[:count].copy(), of_asked[:count].copy()
 
 
 @numba.njit(cache=True, nogil=True)
-def _enter(rows, codes, traits, order, crowds):  # pragma: no cover - compiled
-    """Give names their places, 0 to none, and what is shared its counts; return how many places there are."""
-    place, former = 0, NO_NAME
-    for row in order:
-        form = traits[row].form
+def _codes(rows, traits, crowds):  # pragma: no cover - compiled
+    """Give names their places, 0 to none, and what is shared its counts; return the codes of the names."""
+    forms = np.empty(len(traits), np.int64)
+    for row in range(len(traits)):
+        forms[row] = traits[row].form
+    codes, place, former = np.zeros((len(rows) + 1, LONGEST), np.int32), 0, NO_NAME
+    for row in np.argsort(forms, kind="mergesort"):
+        form = forms[row]
         if form != former:
             place, former = place + 1, form
             for letter in range(codes.shape[1]):
@@ -357,7 +397,7 @@ def _enter(rows, codes, traits, order, crowds):  # pragma: no cover - compiled
         rows[row].holders = _behind(rows[row].key, crowds.keys, crowds.holders)
         rows[row].callers = _behind(rows[row].phone, crowds.phones, crowds.callers)
         rows[row].bearers = _behind(form, crowds.forms, crowds.bearers)
-    return place + 1
+    return codes[: place + 1]
 
 
 @numba.njit(cache=True, nogil=True)

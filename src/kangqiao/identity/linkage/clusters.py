@@ -97,6 +97,8 @@ def only_fitting(
     other is worth a look."""
     ends = person[pairs.left], person[pairs.right]
     near = np.flatnonzero((weights >= thresholds.review) & (ends[0] != ends[1]))
+    if not len(near):
+        return near
     pair, group = np.tile(near, 2), np.concatenate([ends[0][near], ends[1][near]])
     other = np.concatenate([ends[1][near], ends[0][near]]).astype(np.int64)
     alone = values_behind(other, grouped(group.astype(np.int64) + 1), 2) == 1
@@ -135,6 +137,8 @@ def of_either_twin(rows: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.
     """Say which links join an unnamed newborn that has links to differently sounding names, too."""
     newborn = rows["newborn"] != 0
     unnamed = np.flatnonzero(newborn[left] ^ newborn[right])
+    if not len(unnamed):
+        return np.zeros(len(left), bool)
     turned = newborn[right[unnamed]]
     child, other = (
         np.where(turned, *ends) for ends in ((right[unnamed], left[unnamed]), (left[unnamed], right[unnamed]))
