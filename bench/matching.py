@@ -47,7 +47,7 @@ from kangqiao.identity.duckdb_rules import with_document_key  # noqa: E402
 from kangqiao.identity.likeness import Demographics, likeliest, match  # noqa: E402
 from kangqiao.identity.matching import match_waiting  # noqa: E402
 from kangqiao.identity.model_versions import model_in_use  # noqa: E402
-from kangqiao.identity.registering import register  # noqa: E402
+from kangqiao.identity.registering import register_together  # noqa: E402
 from kangqiao.identity.rematching import rematch  # noqa: E402
 from kangqiao.identity.services import DECLARED, Registration, Source, register_patients  # noqa: E402
 from kangqiao.infra import postgres  # noqa: E402
@@ -60,8 +60,19 @@ from linkage import splink_model  # the model of the benchmark of linkage  # noq
 
 TODAY = date(2026, 10, 31)
 DEFAULTS = (226_000, 4.4, 2)
-LATER, ALONE, WARM, CLIENTS, BY_SPLINK = 10_000, 3_000, 200, 4, 10
+LATER, EACH, WARM, BY_SPLINK = 10_000, 3_000, 200, 10
+TOGETHER, CLIENTS = (1, 4, 8), (1, 4, 16)
+"""Registrations in one transaction; requests under way at the same time."""
+ALONE = EACH * (2 + len(TOGETHER) + len(CLIENTS))
 BY_KEY = Statement("SELECT institution_id, local_number, name FROM identity_patient WHERE id = %(id)s::uuid")
+IN_ORDER = {
+    "identity_clue": ("clue, patient_id",),
+    "identity_traits": ("patient_id",),
+    "identity_link": ("id", "resident_id"),
+    "identity_patient": ("id", "institution_id, local_number"),
+    "identity_resident": ("id", "name, birth_date"),
+    "identity_residentidentifier": ("id", "resident_id"),
+}
 BARE_ROW = Statement("INSERT INTO bench_row VALUES (%(id)s::uuid)")
 PIECE = 200_000
 SYSTEM = system_actor("bench")
@@ -100,36 +111,57 @@ def measure(url: str, folder: Path) -> None:
     settle(url)
     tell_truth(url, folder)
     arriving = registrations(records, records + ALONE)
-    one_by_one(table, url, arriving)
-    through_http(table, url, arriving)
+    parts = iter([arriving[start : start + EACH] for start in range(0, ALONE, EACH)])
+    on_a_connection(table, url, arriving[-EACH:], parts)
+    through_http(table, url, parts)
     with_splink(table, folder, records)
     console.print(table)
 
 
-def one_by_one(table: Table, url: str, arriving: list[Registration]) -> None:
+def on_a_connection(table: Table, url: str, described: list[Registration], parts: Iterator[list[Registration]]) -> None:
     """Look up keys, match without registering, register: one after the other on one connection and one core."""
-    described = [Demographics(**{word: getattr(each, word) for word in Demographics._fields}) for each in arriving]
+    asked = [Demographics(**{word: getattr(each, word) for word in Demographics._fields}) for each in described]
     with Session.open(url) as raw, on_one_core(raw):
         in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
         raw.execute("CREATE TABLE bench_row (id uuid)")
         each(table, "a patient by its key (reference)", raw, ids, lambda id: BY_KEY.rows(raw, {"id": id}))
         each(table, "a bare row, committed (reference)", raw, ids, lambda id: BARE_ROW.rows(raw, {"id": id}))
-        each(table, "who it may be", raw, described, lambda one: likeliest(raw, one, in_use, today=today))
-        each(table, "who it may be, audited", raw, described, lambda one: match(demographics=one, actor=SYSTEM, on=raw))
-        each(
-            table,
-            "registered and matched at once",
-            raw,
-            arriving,
-            lambda one: register(registration=one, actor=SYSTEM, on=raw),
-        )
+        each(table, "who it may be, after loading", raw, asked, lambda one: likeliest(raw, one, in_use, today=today))
+        read_all(raw)
+        each(table, "who it may be", raw, asked, lambda one: likeliest(raw, one, in_use, today=today))
+        each(table, "who it may be, audited", raw, asked, lambda one: match(demographics=one, actor=SYSTEM, on=raw))
+        raw.execute("CHECKPOINT")
+        registered(table, "registered after a checkpoint, 8 together", raw, [*next(parts), *next(parts)], 8)
+        for size in TOGETHER:
+            registered(table, f"registered, {size} together" if size > 1 else "registered", raw, next(parts), size)
 
 
-def through_http(table: Table, url: str, arriving: list[Registration]) -> None:
+def registered(table: Table, title: str, raw: Session, arriving: list[Registration], size: int) -> None:
+    """Register so many in one transaction; each of them is answered when it ends."""
+    told = [[(one, SYSTEM) for one in arriving[start : start + size]] for start in range(0, len(arriving), size)]
+    each(table, title, raw, told, lambda some: take(register_together(some, on=raw)), size=size)
+
+
+def take(outcomes: Iterator[tuple[int, object]]) -> None:
+    """Wait for all of them; raise what one raised."""
+    for _, outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+def read_all(raw: psycopg.Connection) -> None:
+    """Read the tables of the index and their keys once, as a server has that was asked for some hours."""
+    raw.execute("SET enable_seqscan = off")
+    for table, keys in IN_ORDER.items():
+        raw.execute(f"SELECT count(*) FROM {table} read WHERE read IS NOT NULL")
+        for key in keys:
+            raw.execute(f"SELECT count(*) FROM (SELECT FROM {table} ORDER BY {key}) read")
+    raw.execute("SET enable_seqscan = on")
+
+
+def through_http(table: Table, url: str, parts: Iterator[list[Registration]]) -> None:
     """The same from outside: so many clients, each sending one request after the other, to a server of its own."""
-    said = [json_of(one) for one in arriving]
-    registered = [one | {"local_number": f"http-{number}"} for number, one in enumerate(said)]
     token = issue_token(
         institution_id=1,
         name="bench",
@@ -147,13 +179,16 @@ def through_http(table: Table, url: str, arriving: list[Registration]) -> None:
         )
     try:
         wait_for(port)
-        for title, path, bodies in (("match", "match", said), ("registration", "patients", registered)):
-            send(port, path, bodies[:WARM], token)
-            told = send(port, path, bodies[WARM:], token)
-            half, most = (f"{told[share]:.2f}" for share in ("p50", "p99"))
-            rate = f"{told['requests'] / told['seconds']:,.0f}"
-            name = f"{title} through HTTP, {CLIENTS} clients {dict(told['statuses'])}"
-            table.add_row(name, f"{told['requests']:,}", f"{told['seconds']:.2f}", rate, half, most)
+        for clients in CLIENTS:
+            said = [json_of(one) for one in next(parts)]
+            registered = [one | {"local_number": f"http-{clients}-{number}"} for number, one in enumerate(said)]
+            for title, path, bodies in (("match", "match", said), ("registration", "patients", registered)):
+                send(port, path, bodies[:WARM], token, clients)
+                told = send(port, path, bodies[WARM:], token, clients)
+                half, most = (f"{told[share]:.2f}" for share in ("p50", "p99"))
+                rate = f"{told['requests'] / told['seconds']:,.0f}"
+                name = f"{title} through HTTP, {clients} at a time {dict(told['statuses'])}"
+                table.add_row(name, f"{told['requests']:,}", f"{told['seconds']:.2f}", rate, half, most)
     finally:
         server.terminate()
         server.wait(20)
@@ -197,7 +232,7 @@ def json_of(one: Registration) -> dict[str, str]:
     return {word: str(value) for word, value in (said | {"mother_document": one.mother_number}).items() if value}
 
 
-def send(port: int, path: str, bodies: list[dict[str, str]], token: str) -> dict[str, Any]:
+def send(port: int, path: str, bodies: list[dict[str, str]], token: str, clients: int) -> dict[str, Any]:
     """Post the bodies and return what the load generator measured."""
     with tempfile.NamedTemporaryFile(dir=HOME) as file:
         for each in bodies:
@@ -206,7 +241,7 @@ def send(port: int, path: str, bodies: list[dict[str, str]], token: str) -> dict
             request = head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
             file.write(struct.pack(">I", len(request)) + request)
         file.flush()
-        command = [sys.executable, str(HERE / "http_load.py"), str(port), str(CLIENTS), "120", file.name]
+        command = [sys.executable, str(HERE / "http_load.py"), str(port), str(clients), "120", file.name]
         return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
@@ -219,19 +254,22 @@ def wait_for(port: int) -> None:
                 return
 
 
-def each(table: Table, title: str, raw: psycopg.Connection, what: list, act: Callable[[object], object]) -> None:
-    """Time every act, after a few to warm up; CPU of this process and of the connection's server process."""
-    for one in what[:WARM]:
+def each(
+    table: Table, title: str, raw: psycopg.Connection, what: list, act: Callable[[Any], object], size: int = 1
+) -> None:
+    """Time every act, of `size` each, after a few to warm up; CPU of this process and of the server's for it."""
+    for one in what[: WARM // size]:
         act(one)
     before, spent = time.process_time() + cpu_seconds(raw), []
-    for one in what[WARM:]:
+    for one in what[WARM // size :]:
         started = time.perf_counter()
         act(one)
         spent.append(time.perf_counter() - started)
     cpu = time.process_time() + cpu_seconds(raw) - before
     half, most = (f"{1000 * float(np.percentile(spent, share)):.2f}" for share in (50, 99))
-    rates = f"{len(spent) / sum(spent):,.0f}", half, most, f"{len(spent) / cpu:,.0f}"
-    table.add_row(title, f"{len(spent):,}", f"{sum(spent):.2f}", *rates)
+    done = len(spent) * size
+    rates = f"{done / sum(spent):,.0f}", half, most, f"{done / cpu:,.0f}"
+    table.add_row(title, f"{done:,}", f"{sum(spent):.2f}", *rates)
 
 
 def cpu_seconds(connection: psycopg.Connection) -> float:
