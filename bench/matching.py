@@ -131,8 +131,7 @@ def on_a_connection(table: Table, url: str, described: list[Registration], parts
         read_all(raw)
         each(table, "who it may be", raw, asked, lambda one: likeliest(raw, one, in_use, today=today))
         each(table, "who it may be, audited", raw, asked, lambda one: match(demographics=one, actor=SYSTEM, on=raw))
-        raw.execute("CHECKPOINT")
-        registered(table, "registered after a checkpoint, 8 together", raw, [*next(parts), *next(parts)], 8)
+        registered(table, "registered first after loading, 8 together", raw, [*next(parts), *next(parts)], 8)
         for size in TOGETHER:
             registered(table, f"registered, {size} together" if size > 1 else "registered", raw, next(parts), size)
 
@@ -255,7 +254,7 @@ def wait_for(port: int) -> None:
 
 
 def each(
-    table: Table, title: str, raw: psycopg.Connection, what: list, act: Callable[[Any], object], size: int = 1
+    table: Table, title: str, raw: psycopg.Connection, what: list, act: Callable[[Any], object], *, size: int = 1
 ) -> None:
     """Time every act, of `size` each, after a few to warm up; CPU of this process and of the server's for it."""
     for one in what[: WARM // size]:

@@ -228,8 +228,8 @@ SELECT DISTINCT link.patient_id FROM settled JOIN about USING (id)
  WHERE kept NOT IN (first_id, second_id)
 ON CONFLICT (patient_id) DO NOTHING
 """)
-"""Doubts of the absorbed and somebody else are raised again by the next matching, about the resident it is now. By index:
-planned for a table without statistics, a join reads all doubts."""
+"""Doubts of the absorbed and somebody else are raised again by the next matching, about the resident it is now. By
+index: planned for a table without statistics, a join reads all of them."""
 
 _MOVE_LINKS: Final = Statement("""
 WITH ended AS (
