@@ -16,7 +16,7 @@ from kangqiao.identity.cross_references import HeldNumber, LocalNumber, Sought, 
 from kangqiao.identity.documents import HELD, DocumentKey, DocumentType
 from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.identity.errors import NothingToCompare, SeveralResidents
-from kangqiao.identity.likeness import Demographics, match
+from kangqiao.identity.likeness import Demographics, match, match_together
 from kangqiao.identity.matching import match_waiting
 from kangqiao.identity.models import Clue, Decision, Doubt, Link, Patient, Resident, Unmatched
 from kangqiao.identity.numbers import numbers_of
@@ -281,6 +281,19 @@ def test_a_dry_run_tells_who_it_may_be_and_why_and_changes_nothing() -> None:
 def test_who_says_too_little_is_told_so() -> None:
     with pytest.raises(NothingToCompare):
         match(demographics=Demographics(sex="1"), actor=SYSTEM)
+
+
+@pytest.mark.usefixtures("database")
+def test_of_those_that_ask_together_each_is_told_its_own() -> None:
+    known, other = arrive({}, {"name": "赵国强", "key_number": number("53352219870314646"), "phone": None, "sex": "1"})
+    asked = [Demographics(name=ORDINARY["name"], phone=ORDINARY["phone"]), Demographics(sex="1")]
+    asked += [Demographics(key_type="01", key_number=number("53352219870314646"))]
+    found, too_little, another = match_together([(each, SYSTEM) for each in asked])
+    assert isinstance(too_little, NothingToCompare)
+    residents = [[candidate.resident_id for candidate in each] for each in (found, another) if isinstance(each, list)]
+    assert residents == [[known.resident_id], [other.resident_id]]
+    told = AuditEntry.objects.filter(action="identity:resident:match").values_list("resident_id", flat=True)
+    assert set(told) == {known.resident_id, other.resident_id}
 
 
 @pytest.mark.usefixtures("database")

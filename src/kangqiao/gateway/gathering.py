@@ -18,20 +18,15 @@ MOST_WAITING: Final = 8192
 class Gathered(Generic[Question, Answer]):
     """Asks for everything that has gathered while the question before was under way.
 
-    ``ask`` takes questions, at most so many together, and returns their answers in the same order; so many asks are
-    under way side by side.
+    ``ask`` takes questions, at most so many together, and returns their answers in the same order.
     """
 
     def __init__(
-        self,
-        ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]],
-        *,
-        together: int = MOST_TOGETHER,
-        side_by_side: int = 1,
+        self, ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]], *, together: int = MOST_TOGETHER
     ) -> None:
-        self._ask, self._together, self._side_by_side = ask, together, side_by_side
+        self._ask, self._together = ask, together
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking: asyncio.Task[None] | None = None
 
     async def __call__(self, question: Question) -> Answer:
         """Return the answer to one question; raises :class:`Busy` where too many wait."""
@@ -39,16 +34,17 @@ class Gathered(Generic[Question, Answer]):
             raise Busy
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._asking) < self._side_by_side:
-            task = asyncio.create_task(self._run())
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._run())
         return await future
 
     async def _run(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
-            await self._answer(group)
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
+                await self._answer(group)
+        finally:
+            self._asking = None
 
     async def _answer(self, group: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:

@@ -29,6 +29,7 @@ from kangqiao.trust.permissions import Permission
 
 if TYPE_CHECKING:
     from kangqiao.identity.cross_references import By
+    from kangqiao.identity.likeness import Candidate, Demographics
     from kangqiao.identity.numbers import Number
     from kangqiao.identity.registering import Outcome
     from kangqiao.identity.services import Registration
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 PREFIX: Final = "/api/identity/"
 JSON: Final = "application/json"
 LARGEST_REQUEST: Final = 16 << 10
-THREADS: Final = 4
+THREADS: Final = 2
 TOGETHER: Final = 8
-"""Registrations in one transaction; of more each would wait longer than it gains."""
+"""What is answered in one transaction; of more each would wait longer than it gains."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 
@@ -102,14 +103,15 @@ class Looking(Struct, forbid_unknown_fields=True, kw_only=True):
 class IdentityDoor:
     """Answers everything under ``/api/identity``.
 
-    What is asked for a single patient runs on connections of its own, one for each of a few threads. Registrations that
-    come while others are being stored are stored together.
+    What is asked for a single patient runs on connections of its own, one for each of two threads: registrations, and
+    who somebody may be. What comes while others are being answered is answered together.
     """
 
     def __init__(self, url: str) -> None:
         self._url, self._mine = url, threading.local()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="identity")
-        self._registered = Gathered(self._register_together, together=TOGETHER, side_by_side=THREADS // 2)
+        self._registered = Gathered(self._register_together, together=TOGETHER)
+        self._matched = Gathered(self._match_together, together=TOGETHER)
 
     async def close(self) -> None:
         """Finish what is under way; the threads' connections end with them."""
@@ -185,10 +187,11 @@ class IdentityDoor:
         return await self._on_a_connection(register)
 
     async def _match(self, told: Described, actor: Actor) -> Response:
-        from kangqiao.identity.likeness import Demographics, match
+        from kangqiao.identity.likeness import Demographics
 
-        described = Demographics(**_said(told))
-        found = await self._on_a_connection(lambda on: match(demographics=described, actor=actor, on=on))
+        found = await self._matched((Demographics(**_said(told)), actor))
+        if isinstance(found, Exception):
+            raise found
         candidates = [
             {
                 "resident": each.resident_id,
@@ -203,6 +206,11 @@ class IdentityDoor:
             for each in found
         ]
         return _json(200, {"candidates": candidates})
+
+    async def _match_together(self, asked: list[tuple[Demographics, Actor]]) -> list[list[Candidate] | Exception]:
+        from kangqiao.identity.likeness import match_together
+
+        return await self._on_a_connection(lambda on: match_together(asked, on=on))
 
     async def _on_a_connection(self, act: Callable[[psycopg.Connection], Returned]) -> Returned:
         """Run something in a thread on its connection; once more on a new one where the server was restarted."""

@@ -1,5 +1,6 @@
 """One person who is described, against everybody: who it may be, how surely and why. Writes nothing but who asked."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -17,7 +18,8 @@ from kangqiao.identity.model_versions import InUse, model_in_use
 from kangqiao.identity.traits import likest_first, traits_from, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
-from kangqiao.trust.audit import Act, record_acts
+from kangqiao.trust.audit import Act, Done, record_done
+from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.permissions import Permission
 
 MOST_CANDIDATES: Final = 20
@@ -75,15 +77,34 @@ def match(*, demographics: Demographics, actor: Actor, on: Connection | None = N
     `on` a session of one's own, else on Django's. Raises `NothingToCompare` where too little is said, and
     `NotPermitted`.
     """
-    actor.require(Permission.IDENTITY_MATCH)
-    with in_transaction(on) as connection:
-        found = likeliest(connection, demographics, model_in_use(connection), today=timezone.localdate())
-        only = found[0].resident_id if len(found) == 1 else None
-        detail = {"found": len(found), "residents": [str(each.resident_id) for each in found]}
-        record_acts(
-            connection, actor=actor, action=Action.RESIDENT_MATCH, acts=[Act(only, None, "resident", only, detail)]
-        )
+    (found,) = match_together([(demographics, actor)], on=on)
+    if isinstance(found, Exception):
+        raise found
     return found
+
+
+def match_together(
+    asked: Sequence[tuple[Demographics, Actor]], *, on: Connection | None = None
+) -> list[list[Candidate] | Exception]:
+    """Return the same, or why not, for questions that wait together; one transaction writes down who asked."""
+    today, answers = timezone.localdate(), list[list[Candidate] | Exception]()
+    with in_transaction(on) as connection:
+        in_use = model_in_use(connection)
+        for demographics, actor in asked:
+            try:
+                actor.require(Permission.IDENTITY_MATCH)
+                answers.append(likeliest(connection, demographics, in_use, today=today))
+            except (NotPermitted, NothingToCompare) as error:
+                answers.append(error)
+        found = zip(asked, answers, strict=True)
+        record_done(connection, [_done(actor, each) for (_, actor), each in found if not isinstance(each, Exception)])
+    return answers
+
+
+def _done(actor: Actor, found: list[Candidate]) -> Done:
+    only = found[0].resident_id if len(found) == 1 else None
+    detail = {"found": len(found), "residents": [str(each.resident_id) for each in found]}
+    return Done(actor, Action.RESIDENT_MATCH, Act(only, None, "resident", only, detail))
 
 
 def likeliest(connection: Connection, described: Demographics, in_use: InUse, *, today: date) -> list[Candidate]:
