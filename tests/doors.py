@@ -36,8 +36,13 @@ def token(*permissions: str, institution_id: int = 1) -> str:
 
 def ask(url: str, home: Path, *, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
     """Send one request to a gateway of a database."""
-    scope = _scope(method, target, headers)
-    return asyncio.run(_ask(url, home, scope, body))
+    (answer,) = asyncio.run(_ask(url, home, _scope(method, target, headers), [body]))
+    return answer
+
+
+def post_together(url: str, home: Path, *, target: str, headers: dict[str, str], bodies: list[bytes]) -> list[Answer]:
+    """Send several requests at the same time."""
+    return asyncio.run(_ask(url, home, _scope("POST", target, headers), bodies))
 
 
 def _scope(method: str, target: str, headers: dict[str, str]) -> dict[str, Any]:
@@ -52,7 +57,16 @@ def _scope(method: str, target: str, headers: dict[str, str]) -> dict[str, Any]:
     }
 
 
-async def _ask(url: str, home: Path, scope: dict[str, Any], body: bytes) -> Answer:
+async def _ask(url: str, home: Path, scope: dict[str, Any], bodies: list[bytes]) -> list[Answer]:
+    gateway = Gateway(url=url, home=home, archive_url=(home / "archive").as_uri())
+    await gateway.start()
+    try:
+        return await asyncio.gather(*(_answer(gateway, scope, body) for body in bodies))
+    finally:
+        await gateway.stop()
+
+
+async def _answer(gateway: Gateway, scope: dict[str, Any], body: bytes) -> Answer:
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -61,12 +75,7 @@ async def _ask(url: str, home: Path, scope: dict[str, Any], body: bytes) -> Answ
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    gateway = Gateway(url=url, home=home, archive_url=(home / "archive").as_uri())
-    await gateway.start()
-    try:
-        await gateway(scope, receive, send)
-    finally:
-        await gateway.stop()
+    await gateway(scope, receive, send)
     told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     content = sent[1]["body"]
     return Answer(sent[0]["status"], told, json.loads(content) if content else None)

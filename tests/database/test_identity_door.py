@@ -84,6 +84,23 @@ def test_from_registration_to_search_and_the_changes_that_follow(ask: Ask) -> No
     assert {"identity:patient:register", "identity:resident:match", "identity:resident:find"} <= actions
 
 
+def test_requests_at_the_same_time_are_answered_each_with_its_own(
+    committed_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE")
+    headers = {"authorization": f"Bearer {doors.token('identity:match')}"}
+    told = [LU, *({**WITHOUT_NUMBER, "local_number": f"C{place}"} for place in range(11)), {"local_number": " "}]
+    told += [{"local_number": "C20", "name": "鲁\0文"}, {"local_number": "C21", "name": "赵国强"}]
+    bodies = [json.dumps(each).encode() for each in told]
+    answers = doors.post_together(
+        committed_database, tmp_path, target="/api/identity/patients", headers=headers, bodies=bodies
+    )
+    assert [each.status for each in answers] == [201] * 12 + [400, 400, 201]
+    assert len({each.content["resident"] for each in answers[:12]}) == 1
+    assert len({each.content["patient"] for each in answers[:12]}) == 12
+    assert answers[-1].content["resident"] != answers[0].content["resident"]
+
+
 def _tells_who_it_may_be(ask: Ask, resident: str) -> None:
     """With a model of the city's own, too, whatever thread explains it."""
     import_model(content=content_of(default_model()) | {"version": "本市"}, actor=system_actor("test"))
