@@ -54,6 +54,9 @@ def test_what_is_written_instead_of_a_card_is_no_card(written: list[str | None])
 TYPED = st.one_of(
     st.from_regex(r"[0-9]{17}[0-9X]", fullmatch=True),
     st.dates(date(1870, 1, 1), date(2030, 1, 1)).map(lambda day: number(f"533522{day:%Y%m%d}082")),
+    st.dates(date(1900, 1, 1), date(1999, 12, 31)).map(lambda day: f"533522{day:%y%m%d}082"),
+    st.from_regex(r"[0-9]{5,19}|[A-Za-z][0-9]{9}", fullmatch=True),
+    st.sampled_from(["123456789012345", "111111111111111", "S530012345"]),
     st.sampled_from(
         ["", "无", "000000", "123456789012345678", VALID.lower(), VALID[:6] + " " + VALID[6:], "MC1234567"]
     ),

@@ -74,8 +74,8 @@ class Calendar(NamedTuple):
 
 def entries_of(registrations: Registrations) -> Entries:
     """Return the entries of registrations. Nothing of it depends on anything but their content and records."""
-    content, likeness = content_and_likeness(*registrations)
-    first, entry = _once(len(content), *grouped(content), grouped(likeness).rows)
+    content, likeness = side_by_side(grouped, content_and_likeness(*registrations))
+    first, entry = _once(len(registrations.rows), *content, likeness.rows)
     return Entries(rows_of(registrations, first), registrations.names, entry)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numba
 import numpy as np
@@ -67,11 +67,16 @@ def read_registrations(source: Source, *, today: date, crowds: Crowds | None = N
     a column is missing. Nothing of the result depends on the order of the rows.
     """
     pieces = side_by_side(partial(_numbers, today=today), _pieces(source))
-    names, name, mother = read_names([piece.name for piece in pieces], [piece.mother for piece in pieces])
-    record = [piece.record for piece in pieces]
-    places, rows = np.empty(len(name), np.int32), np.empty(len(name), REGISTRATION)
-    places[np.argsort(np.concatenate(record), kind="stable")] = np.arange(len(name))
-    start = np.cumsum([0, *map(len, record)])
+    record = np.concatenate([piece.record for piece in pieces])
+    places, rows = np.empty(len(record), np.int32), np.empty(len(record), REGISTRATION)
+
+    def put_in_order() -> None:
+        places[np.argsort(record, kind="stable")] = np.arange(len(record))
+
+    named = partial(read_names, [piece.name for piece in pieces], [piece.mother for piece in pieces])
+    both: tuple[Callable[[], Any], ...] = (named, put_in_order)
+    (names, name, mother), _ = side_by_side(lambda work: work(), both)
+    start = np.cumsum([0, *(len(piece.record) for piece in pieces)])
 
     def put(piece: int) -> None:
         span = slice(start[piece], start[piece + 1])
