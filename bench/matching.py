@@ -7,6 +7,7 @@ a PostgreSQL of its own in a temporary folder. The references are a look-up by p
 the same connection in the same run; Splink answers the same question beside it.
 """
 
+import gc
 import json
 import os
 import resource
@@ -122,6 +123,8 @@ def on_a_connection(table: Table, url: str, described: list[Registration], parts
     """Look up keys, match without registering, register: one after the other on one connection and one core."""
     asked = [Demographics(**{word: getattr(each, word) for word in Demographics._fields}) for each in described]
     with Session.open(url) as raw, on_one_core(raw):
+        gc.collect()
+        gc.freeze()  # as the gateway does
         in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
         raw.execute("CREATE TABLE bench_row (id uuid)")
@@ -278,9 +281,10 @@ def cpu_seconds(connection: psycopg.Connection) -> float:
 
 
 def settle(url: str) -> None:
-    """Do what autovacuum does on a quiet day."""
+    """Do what autovacuum does on a quiet day, and wait until what was written is on the disk."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
+    os.sync()
 
 
 def loader(url: str, folder: Path) -> tuple[Callable[[int, int], None], Callable[[int, int], list[Registration]]]:
