@@ -62,7 +62,7 @@ from linkage import splink_model  # the model of the benchmark of linkage  # noq
 TODAY = date(2026, 10, 31)
 DEFAULTS = (226_000, 4.4, 2)
 LATER, EACH, WARM, BY_SPLINK = 10_000, 3_000, 200, 10
-TOGETHER, CLIENTS = (1, 4, 8), (1, 4, 16)
+TOGETHER, CLIENTS = (1, 4, 8), (1, 4, 32)
 """Registrations in one transaction; requests under way at the same time."""
 ALONE = EACH * (2 + len(TOGETHER) + len(CLIENTS))
 BY_KEY = Statement("SELECT institution_id, local_number, name FROM identity_patient WHERE id = %(id)s::uuid")

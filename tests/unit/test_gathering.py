@@ -7,7 +7,7 @@ from kangqiao.gateway.errors import Busy
 from kangqiao.gateway.gathering import Gathered
 
 
-def gathered(groups: list[list[int]], *, fails: bool = False) -> Gathered[int, int]:
+def gathered(groups: list[list[int]], *, fails: bool = False, **how: int) -> Gathered[int, int]:
     async def ask(questions: list[int]) -> list[int]:
         groups.append(questions)
         await asyncio.sleep(0.01)
@@ -15,7 +15,7 @@ def gathered(groups: list[list[int]], *, fails: bool = False) -> Gathered[int, i
             raise ValueError
         return [question * 10 for question in questions]
 
-    return Gathered(ask)
+    return Gathered(ask, **how)
 
 
 def test_what_gathers_during_a_question_is_asked_together_and_answered_in_order():
@@ -30,6 +30,21 @@ def test_what_gathers_during_a_question_is_asked_together_and_answered_in_order(
 
     assert asyncio.run(run()) == [0, 10, 20, 30, 40, 50]
     assert groups == [[0], [1, 2, 3, 4, 5]]
+
+
+def test_so_many_questions_as_are_wanted_are_asked_side_by_side_and_together():
+    groups: list[list[int]] = []
+
+    async def run() -> list[int]:
+        ask = gathered(groups, together=2, side_by_side=2)
+        waiting = []
+        for number in range(7):
+            waiting.append(asyncio.create_task(ask(number)))
+            await asyncio.sleep(0.001)
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(run()) == [0, 10, 20, 30, 40, 50, 60]
+    assert [len(group) for group in groups] == [1, 1, 2, 2, 1]
 
 
 def test_an_error_reaches_everyone_who_asked_and_the_next_may_ask_again():

@@ -18,15 +18,20 @@ MOST_WAITING: Final = 8192
 class Gathered(Generic[Question, Answer]):
     """Asks for everything that has gathered while the question before was under way.
 
-    ``ask`` takes questions, at most so many together, and returns their answers in the same order.
+    ``ask`` takes questions, at most ``together``, and returns their answers in the same order; it is under way
+    ``side_by_side`` so many times.
     """
 
     def __init__(
-        self, ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]], *, together: int = MOST_TOGETHER
+        self,
+        ask: Callable[[list[Question]], Awaitable[Sequence[Answer]]],
+        *,
+        together: int = MOST_TOGETHER,
+        side_by_side: int = 1,
     ) -> None:
-        self._ask, self._together = ask, together
+        self._ask, self._together, self._side_by_side = ask, together, side_by_side
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[None]] = set()
 
     async def __call__(self, question: Question) -> Answer:
         """Return the answer to one question; raises :class:`Busy` where too many wait."""
@@ -34,8 +39,8 @@ class Gathered(Generic[Question, Answer]):
             raise Busy
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._run())
+        if len(self._asking) < self._side_by_side:
+            self._asking.add(asyncio.create_task(self._run()))
         return await future
 
     async def _run(self) -> None:
@@ -44,7 +49,9 @@ class Gathered(Generic[Question, Answer]):
                 group, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
                 await self._answer(group)
         finally:
-            self._asking = None
+            asking = asyncio.current_task()
+            assert asking
+            self._asking.remove(asking)
 
     async def _answer(self, group: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:

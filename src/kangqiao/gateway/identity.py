@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "/api/identity/"
 JSON: Final = "application/json"
 LARGEST_REQUEST: Final = 16 << 10
-THREADS: Final = 2
+THREADS: Final = 4
 TOGETHER: Final = 8
 """What is answered in one transaction; of more each would wait longer than it gains."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -103,15 +103,15 @@ class Looking(Struct, forbid_unknown_fields=True, kw_only=True):
 class IdentityDoor:
     """Answers everything under ``/api/identity``.
 
-    What is asked for a single patient runs on connections of its own, one for each of two threads: registrations, and
-    who somebody may be. What comes while others are being answered is answered together.
+    What is asked for a single patient runs on connections of its own, one for each of a few threads: half of them for
+    registrations, half for who somebody may be. What comes while all are busy is answered together.
     """
 
     def __init__(self, url: str) -> None:
         self._url, self._mine = url, threading.local()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="identity")
-        self._registered = Gathered(self._register_together, together=TOGETHER)
-        self._matched = Gathered(self._match_together, together=TOGETHER)
+        self._registered = Gathered(self._register_together, together=TOGETHER, side_by_side=THREADS // 2)
+        self._matched = Gathered(self._match_together, together=TOGETHER, side_by_side=THREADS // 2)
 
     async def close(self) -> None:
         """Finish what is under way; the threads' connections end with them."""
