@@ -166,10 +166,11 @@ def among_others(newcomers: Sequence[Newcomer], near: Near) -> Near:
 
 
 def store(connection: Connection, newcomers: Sequence[Newcomer], *, today: date) -> None:
-    """Store patients of which no two share a clue, in the caller's transaction.
+    """Store patients of which no two share a clue, in the caller's transaction; in the order of their numbers.
 
     Raises psycopg's UniqueViolation, and `Overtaken` where a resident has been joined to another meanwhile.
     """
+    newcomers = sorted(newcomers, key=lambda each: each.arrival.number)
     known = {each.resident_id for each in newcomers if each.trusted}
     owners = [(clue, each.patient_id) for each in newcomers for clue in each.arrival.clues.clue]
     about = {

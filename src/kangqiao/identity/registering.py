@@ -172,15 +172,15 @@ def _register_newcomers(
     doubts = Counter(chain.from_iterable(map(set, ask(connection, verdict))))
     return [
         Outcome(
-            each.patient_id,
-            stands[each.patient_id].resident_id,
-            stands[each.patient_id].state,
+            newcomer.patient_id,
+            stand.resident_id,
+            stand.state,
             created=True,
             changed=False,
-            joined=stands[each.patient_id].joined,
-            doubts=doubts[stands[each.patient_id].resident_id],
+            joined=stand.joined,
+            doubts=doubts[stand.resident_id],
         )
-        for each in newcomers
+        for newcomer, stand in zip(newcomers, stands, strict=True)
     ]
 
 
@@ -192,8 +192,8 @@ class _Standing(NamedTuple):
     joined: int
 
 
-def _join(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict) -> dict[UUID, _Standing]:
-    """Join the residents that are one person and return where each newcomer stands then, by the ids of patients.
+def _join(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict) -> list[_Standing]:
+    """Join the residents that are one person and return where each newcomer stands then.
 
     Where others than newcomers join somebody, `absorb` sees to all of them.
     """
@@ -211,11 +211,12 @@ def _join(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdic
     done = [each for each in absorptions if each.kept not in known or each.decision_id in effective]
     record_done(connection, [Done(actors[each.kept], Action.RESIDENT_MERGE, act_of(each)) for each in done])
     joined = Counter(each.kept for each in done)
-    stands = {}
-    for root, each in zip(roots, newcomers, strict=True):
-        told = _resident(connection, each.patient_id) if root in known else (root, states.get(root, each.state))
-        stands[each.patient_id] = _Standing(told[0], Resident.State(told[1]), joined[root])
-    return stands
+    return [
+        _Standing(*_resident(connection, each.patient_id), joined[root])
+        if root in known
+        else _Standing(root, Resident.State(states.get(root, each.state)), joined[root])
+        for root, each in zip(roots, newcomers, strict=True)
+    ]
 
 
 def _register_known(connection: Connection, arrival: Arrival, known: Found, in_use: InUse) -> Outcome:
