@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.models import Decision
-from kangqiao.identity.statements import FOLLOW, IS_ESTABLISHED, follow_patients
+from kangqiao.identity.statements import FOLLOW, IS_ESTABLISHED, follow_patients, says_otherwise
 from kangqiao.infra.ids import uuid7
 from kangqiao.infra.postgres.statement import Statement, as_json, rows_in
 
@@ -152,10 +152,7 @@ WITH joining AS MATERIALIZED (
     UPDATE identity_resident resident SET state = 'merged', merged_into_id = kept
       FROM joining WHERE resident.id = absorbed
 )
-SELECT standing.id, standing.state, bool_or(
-       (coalesce(newcomer.name, standing.name), coalesce(newcomer.sex, standing.sex),
-        coalesce(newcomer.birth_date, standing.birth_date))
-           IS DISTINCT FROM (standing.name, standing.sex, standing.birth_date))
+SELECT standing.id, standing.state, bool_or({says_otherwise("newcomer", "standing")})
   FROM standing JOIN joining ON kept = standing.id JOIN identity_resident newcomer ON newcomer.id = absorbed
  GROUP BY standing.id, standing.state
 """)

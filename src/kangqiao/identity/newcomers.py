@@ -27,6 +27,7 @@ from kangqiao.identity.statements import (
     follow_patients,
     is_own,
     is_unchanged,
+    says_otherwise,
 )
 from kangqiao.identity.traits import traits_of
 from kangqiao.infra.ids import uuid7
@@ -241,9 +242,7 @@ WITH arriving AS MATERIALIZED (
 ), holder AS MATERIALIZED (
     SELECT place, identifier.id, resident.id AS resident_id,
            identity_same_name(arriving.name, resident.name) AS trusted,
-           (coalesce(arriving.name, resident.name), coalesce(arriving.sex, resident.sex),
-            coalesce(arriving.birth_date, resident.birth_date))
-               IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date) AS says_otherwise,
+           {says_otherwise("arriving", "resident")} AS says_otherwise,
            {IS_ESTABLISHED.format("resident.id")} AS established
       FROM arriving
       JOIN identity_residentidentifier identifier

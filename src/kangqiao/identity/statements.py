@@ -128,6 +128,13 @@ def is_unchanged(patient: str, arriving: str) -> str:
     return f"({patient}.registered IS TRUE AND ({_told(f'{patient}.')}) IS NOT DISTINCT FROM ({_told(f'{arriving}.')}))"
 
 
+def says_otherwise(patient: str, resident: str) -> str:
+    """SQL that tells whether a patient says anything of a resident that is not known so already."""
+    words = ("name", "sex", "birth_date")
+    told = ", ".join(f"coalesce({patient}.{word}, {resident}.{word})" for word in words)
+    return f"(({told}) IS DISTINCT FROM ({', '.join(f'{resident}.{word}' for word in words)}))"
+
+
 ARRIVE: Final = sql.SQL(f"""
 WITH arrived AS (
     INSERT INTO identity_arrival
@@ -340,7 +347,7 @@ is being compared just now is what was said before."""
 
 # -- residents that patients left, and what residents are called -------------------------------------------------------
 
-TOUCH_RESIDENTS: Final = """
+TOUCH_RESIDENTS: Final = f"""
 INSERT INTO identity_touched
 SELECT resident_id FROM identity_left
  WHERE EXISTS (SELECT FROM identity_link link WHERE link.resident_id = identity_left.resident_id AND undone_at IS NULL)
@@ -356,9 +363,7 @@ SELECT resident.id FROM identity_arrival arrival
     ON identifier.valid AND identifier.type = arrival.own_type AND identifier.number = arrival.own_number
   JOIN identity_resident resident ON resident.id = identifier.resident_id
  WHERE arrival.relink
-   AND (coalesce(arrival.name, resident.name), coalesce(arrival.sex, resident.sex),
-        coalesce(arrival.birth_date, resident.birth_date))
-       IS DISTINCT FROM (resident.name, resident.sex, resident.birth_date)
+   AND {says_otherwise("arrival", "resident")}
 """
 """Residents that may be called otherwise now: whoever was left, and whose patient, old or new, says something else.
 
