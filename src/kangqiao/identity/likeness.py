@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 from django.utils import timezone
 from psycopg import Connection
+from psycopg import Error as PostgresError
 
 from kangqiao.identity.clues import PERSON, sharing, sought
 from kangqiao.identity.errors import NothingToCompare
@@ -19,7 +20,6 @@ from kangqiao.identity.traits import likest_first, traits_from, traits_of
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import Act, Done, record_done
-from kangqiao.trust.errors import NotPermitted
 from kangqiao.trust.permissions import Permission
 
 MOST_CANDIDATES: Final = 20
@@ -86,7 +86,7 @@ def match(*, demographics: Demographics, actor: Actor, on: Connection | None = N
 def match_together(
     asked: Sequence[tuple[Demographics, Actor]], *, on: Connection | None = None
 ) -> list[list[Candidate] | Exception]:
-    """Return the same, or why not, for questions that wait together; one transaction writes down who asked."""
+    """Return the same, or what it raises, for questions that wait together; one transaction writes down who asked."""
     today, answers = timezone.localdate(), list[list[Candidate] | Exception]()
     with in_transaction(on) as connection:
         in_use = model_in_use(connection)
@@ -94,7 +94,9 @@ def match_together(
             try:
                 actor.require(Permission.IDENTITY_MATCH)
                 answers.append(likeliest(connection, demographics, in_use, today=today))
-            except (NotPermitted, NothingToCompare) as error:
+            except PostgresError:
+                raise
+            except Exception as error:
                 answers.append(error)
         found = zip(asked, answers, strict=True)
         record_done(connection, [_done(actor, each) for (_, actor), each in found if not isinstance(each, Exception)])
