@@ -29,13 +29,7 @@ AUDIT_COLUMNS: Final = (
     ("address", "inet"),
     ("detail", "jsonb"),
 )
-"""Columns and types of `AUDIT_INSERT`, in order. The database sets `at`."""
-
-AUDIT_INSERT: Final = (
-    f"INSERT INTO trust_auditentry ({', '.join(name for name, _ in AUDIT_COLUMNS)})\n"
-    f"SELECT * FROM unnest({', '.join(f'${n}::{kind}[]' for n, (_, kind) in enumerate(AUDIT_COLUMNS, 1))})"
-)
-"""Many entries in one statement (numbered parameters, as asyncpg takes them): one array per column."""
+"""Columns of an entry and their types. The database sets `at`."""
 
 
 def record_act(
