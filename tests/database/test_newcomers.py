@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
 from identity_invariants import broken_invariants
-from kangqiao.identity.absorbing import Absorption, Evidence, Joining, absorb, absorb_newcomers
+from kangqiao.identity.absorbing import Absorption, Evidence, absorb
 from kangqiao.identity.clues import Clues
 from kangqiao.identity.duckdb_rules import with_document_key
 from kangqiao.identity.errors import Overtaken
@@ -57,8 +57,8 @@ def store(row: Registration) -> None:
     store_newcomers([newcomer_of(row)])
 
 
-def store_newcomers(newcomers: Sequence[Newcomer]) -> None:
-    store_all(psycopg_connection(), newcomers, today=LAST_DAY)
+def store_newcomers(newcomers: Sequence[Newcomer], joined: Sequence[Absorption] = ()) -> None:
+    store_all(psycopg_connection(), newcomers, {each.absorbed: each for each in joined}, today=LAST_DAY)
 
 
 def newcomer_of(row: Registration) -> Newcomer:
@@ -142,26 +142,24 @@ def test_a_number_that_is_known_is_refused_whole() -> None:
     assert Link.objects.count() == 1
 
 
-def test_a_newcomer_is_absorbed_as_any_other_resident() -> None:
-    known, again = registrations({}, WITHOUT)
+@pytest.mark.parametrize("again", [{}, {"name": "李四光"}], ids=["alike", "otherwise"])
+def test_a_newcomer_is_absorbed_as_any_other_resident(again: dict[str, Any]) -> None:
+    known, again_told = registrations({}, WITHOUT | again)
     store(known)
     found = []
     for at_once in (False, True):
         with transaction.atomic():
-            absorb_newly_stored(newcomer_of(again), at_once=at_once)
+            store_and_absorb(newcomer_of(again_told), at_once=at_once)
             found.append(what_became_of_it())
             assert broken_invariants(connection.connection) == []
             transaction.set_rollback(True)
     assert found[0] == found[1]
 
 
-def absorb_newly_stored(newcomer: Newcomer, *, at_once: bool) -> None:
-    store_newcomers([newcomer])
+def store_and_absorb(newcomer: Newcomer, *, at_once: bool) -> None:
     absorption = taken_for(newcomer, Resident.objects.get(state="confirmed").id)
-    if at_once:
-        absorb_newcomers(psycopg_connection(), [Joining(absorption, newcomer.link_id)])
-    else:
-        assert absorb(psycopg_connection(), [absorption]) == {absorption.decision_id}
+    store_newcomers([newcomer], [absorption] if at_once else [])
+    assert at_once or absorb(psycopg_connection(), [absorption]) == {absorption.decision_id}
 
 
 def taken_for(newcomer: Newcomer, kept: UUID) -> Absorption:
@@ -194,7 +192,6 @@ def test_nobody_is_linked_to_a_resident_that_was_joined_to_another_meanwhile() -
     with pytest.raises(Overtaken), transaction.atomic():
         store_newcomers([late])
     newcomer = newcomer_of(other)
-    store_newcomers([newcomer])
     absorption = taken_for(newcomer, Resident.objects.get(state="merged").id)
     with pytest.raises(Overtaken), transaction.atomic():
-        absorb_newcomers(psycopg_connection(), [Joining(absorption, newcomer.link_id)])
+        store_newcomers([newcomer], [absorption])

@@ -1,6 +1,6 @@
 """A session for one row after the other: what it prepares outlives mistakes, what it does is done as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import psycopg
@@ -12,6 +12,7 @@ from kangqiao.infra.postgres.statement import Session, Statement
 
 SUM = Statement("SELECT %(one)s::int + %(other)s::int, %(one)s::text, %(raw)s::bytea")
 STORE = Statement("INSERT INTO held VALUES (%(number)s::int)")
+ADD = Statement("UPDATE held SET number = number + %(number)s::int")
 HELD = Statement("SELECT number FROM held ORDER BY number")
 
 
@@ -20,6 +21,15 @@ def session(committed_database: str) -> Iterator[Session]:
     with Session.open(committed_database) as session:
         session.execute("CREATE TEMP TABLE held (number int PRIMARY KEY)")
         yield session
+
+
+def store_later(session: Session, numbers: Sequence[int], *, ask: bool) -> None:
+    """Store numbers in one transaction that asks for something at its end, or not."""
+    with session.short_transaction():
+        for number in numbers:
+            STORE.later(session, {"number": number})
+        if ask:
+            HELD.rows(session, {})
 
 
 def test_a_statement_returns_the_same_in_a_session_as_elsewhere(session: Session, committed_database: str) -> None:
@@ -53,6 +63,53 @@ def test_a_refused_statement_raises_what_psycopg_raises_and_can_be_executed_agai
     assert HELD.rows(session, {}) == [(1,), (2,)]
 
 
+def test_what_waits_is_executed_in_its_order_before_what_is_asked_next(session: Session) -> None:
+    with session.short_transaction():
+        STORE.later(session, {"number": 1})
+        ADD.later(session, {"number": 1})
+        assert HELD.rows(session, {}) == [(2,)]
+        STORE.later(session, {"number": 1})
+        assert session.execute("SELECT count(*) FROM held").fetchall() == [(2,)]
+        STORE.later(session, {"number": 3})
+    assert HELD.rows(session, {}) == [(1,), (2,), (3,)]
+
+
+def test_what_may_wait_does_not_where_nothing_would_end_it(session: Session, committed_database: str) -> None:
+    STORE.later(session, {"number": 1})
+    assert session.execute("SELECT count(*) FROM held").fetchall() == [(1,)]
+    with psycopg.connect(committed_database) as plain:
+        plain.execute("CREATE TEMP TABLE held (number int)")
+        STORE.later(plain, {"number": 1})
+        assert HELD.rows(plain, {}) == [(1,)]
+
+
+@pytest.mark.parametrize("ending", ["asked", "committed"])
+def test_what_waits_and_is_refused_raises_with_what_comes_next_and_nothing_is_kept(
+    session: Session, ending: str
+) -> None:
+    with pytest.raises(UniqueViolation):
+        store_later(session, (1, 2, 2, 3), ask=ending == "asked")
+    assert session.info.transaction_status == TransactionStatus.IDLE
+    assert HELD.rows(session, {}) == []
+
+
+def test_what_waits_when_something_else_goes_wrong_is_forgotten(session: Session) -> None:
+    with suppress(ZeroDivisionError), session.short_transaction():
+        STORE.later(session, {"number": 1})
+        raise ZeroDivisionError
+    with session.short_transaction():
+        STORE.later(session, {"number": 2})
+    assert HELD.rows(session, {}) == [(2,)]
+
+
+def test_more_than_a_socket_takes_may_wait(session: Session) -> None:
+    much = Statement("SELECT length(%(text)s::text), %(text)s::text")
+    with session.short_transaction():
+        for _ in range(20):
+            much.later(session, {"text": "x" * 1_000_000})
+        assert much.rows(session, {"text": "y"}) == [(1, "y")]
+
+
 def test_a_commit_that_is_refused_raises(session: Session) -> None:
     session.execute("CREATE TEMP TABLE late (number int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     late = Statement("INSERT INTO late VALUES (%(number)s::int)")
@@ -66,4 +123,11 @@ def test_a_server_that_went_away_is_an_operational_error(session: Session, commi
         other.execute("SELECT pg_terminate_backend(%s)", (session.info.backend_pid,))
     with pytest.raises(psycopg.OperationalError), session.short_transaction():
         HELD.rows(session, {})
+    assert session.closed
+
+
+def test_so_is_one_that_goes_away_before_it_answers_what_waited(session: Session) -> None:
+    gone = Statement("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(psycopg.OperationalError), session.short_transaction():
+        gone.later(session, {})
     assert session.closed

@@ -10,14 +10,16 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.models import Decision
-from kangqiao.identity.statements import FOLLOW, IS_ESTABLISHED, follow_patients, says_otherwise
-from kangqiao.infra.ids import uuid7
+from kangqiao.identity.statements import FOLLOW, IS_ESTABLISHED
 from kangqiao.infra.postgres.statement import Statement, as_json, rows_in
 
 FEW: Final = 100
 """Up to so many at once the planner needs no statistics."""
+COLUMNS: Final = (
+    "decision_id uuid, kept uuid, absorbed uuid, kind text, reason text, actor_id uuid, approved_by uuid,"
+    " patient_id uuid, compared_with uuid, rule text, pattern bigint, weight float8, score float8, model text"
+)
 
 
 class Evidence(NamedTuple):
@@ -56,42 +58,16 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     absorbed once in a call, and none that is absorbed is kept. The audit entry is the caller's.
     """
     connection.execute(_WORKSPACE)
-    _FILL.rows(connection, {"joining": as_json([_as_row(each) for each in absorptions])})
+    _FILL.later(connection, {"joining": as_json([as_row(each) for each in absorptions])})
     if len(absorptions) > FEW:
         connection.execute("ANALYZE identity_absorbing")
     for statement in _STEPS:
-        statement.rows(connection, {})
+        statement.later(connection, {})
     return {decision for (decision,) in _EFFECTIVE.rows(connection, {})}
 
 
-class Joining(NamedTuple):
-    """A resident that was just stored with one patient, and that nobody else has seen, taken for another one.
-
-    `link_id` is the link of that patient.
-    """
-
-    absorption: Absorption
-    link_id: UUID
-
-
-def absorb_newcomers(connection: Connection, joining: Sequence[Joining]) -> dict[UUID, str]:
-    """Carry out the same for newcomers and return the state of everybody who absorbs them.
-
-    Raises `Overtaken` where one of those has been joined to another meanwhile.
-    """
-    kept = {each.absorption.kept for each in joining}
-    rows = _ABSORB_NEWCOMERS.rows(connection, {"joining": as_json([_joining(*each) for each in joining])})
-    if len(rows) < len(kept):
-        raise Overtaken
-    follow_patients(connection, [resident for resident, _, otherwise in rows if otherwise])
-    return {resident: state for resident, state, _ in rows}
-
-
-def _joining(absorption: Absorption, link_id: UUID) -> dict[str, Any]:
-    return _as_row(absorption) | {"link_id": link_id, "further_link_id": uuid7()}
-
-
-def _as_row(absorption: Absorption) -> dict[str, Any]:
+def as_row(absorption: Absorption) -> dict[str, Any]:
+    """Return it with what its evidence says, by the names in COLUMNS."""
     told = absorption._asdict()
     evidence = told.pop("evidence")
     return told | (evidence._asdict() if evidence else {})
@@ -122,46 +98,11 @@ INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_
 SELECT gen_random_uuid(), patient_id, merged_into_id, stray.reason, actor_id, batch_id
   FROM stray JOIN ended USING (id)
 """
-_DECLARED: Final = (
-    "decision_id uuid, kept uuid, absorbed uuid, kind text, reason text, actor_id uuid, approved_by uuid,"
-    " patient_id uuid, compared_with uuid, rule text, pattern bigint, weight float8, score float8, model text"
-)
-_ABSORB_NEWCOMERS: Final = Statement(f"""
-WITH joining AS MATERIALIZED (
-    SELECT * FROM {rows_in("joining", f"{_DECLARED}, link_id uuid, further_link_id uuid")}
-), standing AS MATERIALIZED (
-    SELECT id, state, name, sex, birth_date
-      FROM identity_resident WHERE id IN (SELECT kept FROM joining) AND state <> 'merged'
-     ORDER BY id FOR UPDATE
-), decision AS (
-    INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, reason,
-                                   patient_id, compared_with, rule, pattern, weight, model, detail)
-    SELECT decision_id, kind, kept, absorbed, actor_id, reason, patient_id, compared_with, rule, pattern, weight, model,
-           '{{"state": "pending", "identifiers": [], "merged": []}}'
-      FROM joining
-), ended AS (
-    UPDATE identity_link link
-       SET undone_at = statement_timestamp(), undone_by = joining.actor_id, undone_reason = joining.reason,
-           ended_by = joining.decision_id
-      FROM joining WHERE link.id = link_id
-    RETURNING joining.*
-), link AS (
-    INSERT INTO identity_link (id, patient_id, resident_id, reason, score, actor_id, decision_id)
-    SELECT further_link_id, absorbed, kept, 'matched', score, actor_id, decision_id FROM ended
-), gone AS (
-    UPDATE identity_resident resident SET state = 'merged', merged_into_id = kept
-      FROM joining WHERE resident.id = absorbed
-)
-SELECT standing.id, standing.state, bool_or({says_otherwise("newcomer", "standing")})
-  FROM standing JOIN joining ON kept = standing.id JOIN identity_resident newcomer ON newcomer.id = absorbed
- GROUP BY standing.id, standing.state
-""")
-"""A resident that is a patient's own has the patient's id. Who says what is known already changes nothing."""
 _WORKSPACE: Final = f"""
-CREATE TEMP TABLE IF NOT EXISTS identity_absorbing ({_DECLARED}) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS identity_absorbing ({COLUMNS}) ON COMMIT DELETE ROWS;
 DELETE FROM identity_absorbing
 """
-_FILL: Final = Statement(f"INSERT INTO identity_absorbing SELECT * FROM {rows_in('joining', _DECLARED)}")
+_FILL: Final = Statement(f"INSERT INTO identity_absorbing SELECT * FROM {rows_in('joining', COLUMNS)}")
 _LOCK_PATIENTS: Final = Statement("""
 SELECT count(*) FROM (
     SELECT FROM identity_absorbing JOIN identity_link link ON link.resident_id = absorbed AND link.undone_at IS NULL

@@ -31,7 +31,7 @@ from kangqiao.identity.traits import (
     traits_from,
     traits_of,
 )
-from kangqiao.infra.postgres.statement import Statement, int_array, uuid_array
+from kangqiao.infra.postgres.statement import Statement, as_array
 
 PIECE: Final = 1 << 18
 """Patients whose traits are in memory at a time when all are written."""
@@ -50,7 +50,7 @@ class Clues(NamedTuple):
 
     def told(self) -> dict[str, str]:
         """Return both as a `Statement` takes them."""
-        return {"clue": int_array(self.clue), "most": int_array(self.most)}
+        return {"clue": as_array(self.clue), "most": as_array(self.most)}
 
 
 class Near(NamedTuple):
@@ -153,7 +153,7 @@ def sharing(connection: Connection, clues: Clues) -> tuple[bytes, bytes]:
 
 def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> Near:
     """Return the patients that share one of the clues, and those asked for, with all patients of their residents."""
-    about = {**clues.told(), "asked": uuid_array(asked)}
+    about = {**clues.told(), "asked": as_array(asked)}
     (found,) = _NEAR.rows(connection, about)
     return Near(*(each or b"" for each in found))
 

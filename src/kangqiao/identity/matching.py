@@ -176,7 +176,7 @@ def ask(raw: Connection, verdict: Verdict) -> list[tuple[UUID, UUID]]:
     if not verdict.judged.questions:
         return []
     about = {"raised": as_json([_raised(each, verdict) for each in verdict.judged.questions])}
-    _TELL_AGAIN.rows(raw, about)
+    _TELL_AGAIN.later(raw, about)
     return _ASK.rows(raw, about)
 
 

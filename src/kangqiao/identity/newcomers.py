@@ -5,7 +5,7 @@ What `services.register_patients` does for files in several: patients, residents
 or a file the same document, PostgreSQL refuses the whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from kangqiao.identity.absorbing import COLUMNS, Absorption, as_row
 from kangqiao.identity.clues import NEAR, Clues, Near, sought
 from kangqiao.identity.documents import DocumentType
 from kangqiao.identity.errors import Overtaken
@@ -31,7 +32,7 @@ from kangqiao.identity.statements import (
 )
 from kangqiao.identity.traits import traits_of
 from kangqiao.infra.ids import uuid7
-from kangqiao.infra.postgres.statement import Statement, as_json, int_array, rows_in, uuid_array
+from kangqiao.infra.postgres.statement import Statement, as_array, as_json, rows_in
 from kangqiao.trust.actors import Actor
 
 
@@ -166,39 +167,47 @@ def among_others(newcomers: Sequence[Newcomer], near: Near) -> Near:
     return Near(near.persons + persons, near.standing + standing, near.traits + traits, near.apart)
 
 
-def store(connection: Connection, newcomers: Sequence[Newcomer], *, today: date) -> None:
+def store(
+    connection: Connection, newcomers: Sequence[Newcomer], joined: Mapping[UUID, Absorption], *, today: date
+) -> dict[UUID, str]:
     """Store patients of which no two share a clue, in the caller's transaction; in the order of their numbers.
 
-    Raises psycopg's UniqueViolation, and `Overtaken` where a resident has been joined to another meanwhile.
+    Of those that are their own resident some may be joined to somebody known at once: `joined` by their ids. Returns
+    the state of everybody known. Raises psycopg's UniqueViolation, and `Overtaken` where one of those has been joined
+    to another meanwhile.
     """
     newcomers = sorted(newcomers, key=lambda each: each.arrival.number)
-    known = {each.resident_id for each in newcomers if each.trusted}
-    owners = [(clue, each.patient_id) for each in newcomers for clue in each.arrival.clues.clue]
+    known = {each.resident_id for each in newcomers if each.trusted} | {each.kept for each in joined.values()}
+    owners = [(clue, str(each.patient_id)) for each in newcomers for clue in each.arrival.clues.clue]
     about = {
         "patients": as_json([{"id": each.patient_id, **each.arrival.registration._asdict()} for each in newcomers]),
-        "residents": as_json([_resident(each) for each in newcomers if not each.trusted]),
+        "residents": as_json([_resident(each, joined.get(each.patient_id)) for each in newcomers if not each.trusted]),
         "identifiers": as_json([_identifier(each) for each in newcomers if each.establishes]),
         "seen": as_json([_seen(each, each.found.holder) for each in newcomers if each.found.holder]),
-        "links": as_json([_link(each) for each in newcomers]),
+        "links": as_json([link for each in newcomers for link in _links(each, joined.get(each.patient_id))]),
+        "decisions": as_json([as_row(each) for each in joined.values()]),
         "traits": as_json([{"patient_id": e.patient_id, "content": f"\\x{e.arrival.traits.hex()}"} for e in newcomers]),
-        "clue": int_array([clue for clue, _ in owners]),
-        "owner": uuid_array([owner for _, owner in owners]),
-        "known": uuid_array(sorted(known)),
+        "clue": as_array([clue for clue, _ in owners]),
+        "owner": as_array([owner for _, owner in owners]),
+        "known": as_array(sorted(known)),
         "today": today,
     }
-    ((standing,),) = _STORE.rows(connection, about)
-    if standing < len(known):
+    standing = _STORE.rows(connection, about)
+    if len(standing) < len(known):
         raise Overtaken
-    follow_patients(connection, {each.resident_id for each in newcomers if each.trusted and each.says_otherwise})
+    otherwise = {each.resident_id for each in newcomers if each.trusted and each.says_otherwise}
+    follow_patients(connection, otherwise | {resident for resident, _, told_otherwise in standing if told_otherwise})
+    return {resident: state for resident, state, _ in standing}
 
 
-def _resident(newcomer: Newcomer) -> dict[str, Any]:
+def _resident(newcomer: Newcomer, joined: Absorption | None) -> dict[str, Any]:
     registration, number = newcomer.arrival.registration, newcomer.found.number
     sex, birth_date = registration.sex, registration.birth_date
     if newcomer.establishes and newcomer.found.type == DocumentType.CITIZEN_ID and number:
         sex, birth_date = _in(number)
     told = {"name": registration.name, "sex": sex, "birth_date": birth_date}
-    return {"id": newcomer.resident_id, **told, "state": newcomer.state}
+    state = {"state": Resident.State.MERGED, "merged_into_id": joined.kept} if joined else {"state": newcomer.state}
+    return {"id": newcomer.resident_id, **told, **state}
 
 
 def _identifier(newcomer: Newcomer) -> dict[str, Any]:
@@ -221,14 +230,16 @@ def _seen(newcomer: Newcomer, holder: Holder) -> dict[str, Any]:
     return {"id": holder.identifier_id, **(told if holder.trusted else {})}
 
 
-def _link(newcomer: Newcomer) -> dict[str, Any]:
-    return {
-        "id": newcomer.link_id,
-        "patient_id": newcomer.patient_id,
-        "resident_id": newcomer.resident_id,
-        "reason": newcomer.reason,
-        "actor_id": newcomer.arrival.actor.id,
-    }
+def _links(newcomer: Newcomer, joined: Absorption | None) -> list[dict[str, Any]]:
+    """Return the link of a registration, and where it was joined to somebody at once the one that follows it."""
+    link = {"id": newcomer.link_id, "patient_id": newcomer.patient_id, "actor_id": newcomer.arrival.actor.id}
+    own = {**link, "resident_id": newcomer.resident_id, "reason": newcomer.reason}
+    if joined is None:
+        return [own]
+    ended = {"undone_by": joined.actor_id, "undone_reason": joined.reason, "ended_by": joined.decision_id}
+    evidence = {"score": joined.evidence and joined.evidence.score, "decision_id": joined.decision_id}
+    further = {"id": uuid7(), "resident_id": joined.kept, "reason": Link.Reason.MATCHED, "actor_id": joined.actor_id}
+    return [own | ended, link | further | evidence]
 
 
 def _in(number: str) -> tuple[str, date]:
@@ -263,16 +274,22 @@ SELECT {NEWEST_MODEL}, {", ".join(f"CASE WHEN place = 0 THEN near.{word} END" fo
 _IDENTIFIER: Final = (
     "id uuid, resident_id uuid, type text, number text, institution_id int, issuer text, valid_until date"
 )
+_RESIDENT: Final = "id uuid, name text, sex text, birth_date date, state text, merged_into_id uuid"
+_LINK: Final = (
+    *("id uuid", "patient_id uuid", "resident_id uuid", "reason text", "score float8", "actor_id uuid"),
+    *("decision_id uuid", "undone_by uuid", "undone_reason text", "ended_by uuid"),
+)
 _STORE: Final = Statement(f"""
-WITH standing AS MATERIALIZED (
-    SELECT FROM identity_resident WHERE id = ANY(%(known)s::uuid[]) AND state <> '{Resident.State.MERGED}'
+WITH newcomer AS MATERIALIZED (SELECT * FROM {rows_in("residents", _RESIDENT)}
+), standing AS MATERIALIZED (
+    SELECT id, state, name, sex, birth_date
+      FROM identity_resident WHERE id = ANY(%(known)s::uuid[]) AND state <> '{Resident.State.MERGED}'
      ORDER BY id FOR UPDATE
 ), patient AS (
     INSERT INTO identity_patient (id, institution_id, local_number, {", ".join(TOLD)}, registered)
     SELECT id, institution_id, local_number, {", ".join(TOLD)}, true FROM {rows_in("patients", f"id uuid, {DECLARED}")}
 ), resident AS (
-    INSERT INTO identity_resident (id, name, sex, birth_date, state)
-    SELECT * FROM {rows_in("residents", "id uuid, name text, sex text, birth_date date, state text")}
+    INSERT INTO identity_resident (id, name, sex, birth_date, state, merged_into_id) SELECT * FROM newcomer
 ), identifier AS (
     INSERT INTO identity_residentidentifier
            (id, resident_id, type, number, institution_id, issuer, valid_until, first_seen_on, last_seen_on)
@@ -283,13 +300,25 @@ WITH standing AS MATERIALIZED (
       FROM (SELECT * FROM {rows_in("seen", "id uuid, issuer text, valid_until date")}) told
      WHERE identifier.id = told.id AND (last_seen_on < %(today)s::date OR {SAYS_MORE})
 ), link AS (
-    INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id)
-    SELECT * FROM {rows_in("links", "id uuid, patient_id uuid, resident_id uuid, reason text, actor_id uuid")}
+    INSERT INTO identity_link (id, patient_id, resident_id, reason, score, actor_id, decision_id,
+                               undone_by, undone_reason, ended_by, undone_at)
+    SELECT id, patient_id, resident_id, reason, coalesce(score, 1), actor_id, decision_id,
+           undone_by, undone_reason, ended_by, CASE WHEN ended_by IS NOT NULL THEN statement_timestamp() END
+      FROM {rows_in("links", ", ".join(_LINK))}
+), decision AS (
+    INSERT INTO identity_decision (id, kind, resident_id, other_id, actor_id, reason,
+                                   patient_id, compared_with, rule, pattern, weight, model, detail)
+    SELECT decision_id, kind, kept, absorbed, actor_id, reason, patient_id, compared_with, rule, pattern, weight, model,
+           '{{"state": "{Resident.State.PENDING}", "identifiers": [], "merged": []}}'
+      FROM {rows_in("decisions", COLUMNS)}
 ), traits AS (
     INSERT INTO identity_traits (patient_id, content)
     SELECT * FROM {rows_in("traits", "patient_id uuid, content bytea")}
 ), clue AS (
     INSERT INTO identity_clue (clue, patient_id) SELECT * FROM unnest(%(clue)s::bigint[], %(owner)s::uuid[])
 )
-SELECT count(*) FROM standing
+SELECT standing.id, standing.state, coalesce(bool_or({says_otherwise("newcomer", "standing")}), false)
+  FROM standing LEFT JOIN newcomer ON newcomer.merged_into_id = standing.id
+ GROUP BY standing.id, standing.state
 """)
+"""Who says what is known already of whom it is joined to changes nothing."""

@@ -18,7 +18,7 @@ from django.utils import timezone
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, UniqueViolation
 
-from kangqiao.identity.absorbing import Joining, absorb, absorb_newcomers
+from kangqiao.identity.absorbing import absorb
 from kangqiao.identity.clues import Clues, Near, keep_packed, near, neighbourhood
 from kangqiao.identity.errors import Overtaken
 from kangqiao.identity.judging import judge
@@ -139,7 +139,7 @@ def _register(arrivals: Sequence[Arrival], on: Connection | None) -> list[Outcom
     """Register those of whom no two share anything."""
     today, clues = timezone.localdate(), _clues_of_all(arrivals)
     with in_transaction(on) as connection:
-        _WAIT_FOR_OTHERS.rows(connection, {"registering": REGISTERING, **clues.told()})
+        _WAIT_FOR_OTHERS.later(connection, {"registering": REGISTERING, **clues.told()})
         around = look(connection, arrivals, clues)
         in_use = model_known_as(connection, around.newest_model)
         with_found = list(zip(arrivals, around.found, strict=True))
@@ -167,8 +167,7 @@ def _register_newcomers(
 ) -> list[Outcome]:
     """Judge who patients that nobody knew are, and store them."""
     verdict = _judged(among_others(newcomers, known), [each.patient_id for each in newcomers], in_use)
-    store(connection, newcomers, today=today)
-    stands = _join(connection, newcomers, verdict)
+    stands = _store(connection, newcomers, verdict, today)
     doubts = Counter(chain.from_iterable(map(set, ask(connection, verdict))))
     return [
         Outcome(
@@ -192,23 +191,23 @@ class _Standing(NamedTuple):
     joined: int
 
 
-def _join(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict) -> list[_Standing]:
-    """Join the residents that are one person and return where each newcomer stands then.
+def _store(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict, today: date) -> list[_Standing]:
+    """Store newcomers, join the residents that are one person and return where each newcomer stands then.
 
     Where others than newcomers join somebody, `absorb` sees to all of them.
     """
-    own = {each.patient_id: each for each in newcomers if each.resident_id == each.patient_id}
+    own = {each.patient_id for each in newcomers if each.resident_id == each.patient_id}
     merges, residents = verdict.judged.merges, verdict.residents
     kept_by = {residents[each.absorbed]: residents[each.kept] for each in merges}
     roots = [kept_by.get(each.resident_id, each.resident_id) for each in newcomers]
     actors = {root: each.arrival.actor for root, each in reversed(list(zip(roots, newcomers, strict=True)))}
     absorptions = [absorption_of(each, verdict, actor_id=actors[residents[each.kept]].id) for each in merges]
     known = {kept for absorbed, kept in kept_by.items() if absorbed not in own}
-    joining = [Joining(each, own[each.absorbed].link_id) for each in absorptions if each.kept not in known]
-    states = absorb_newcomers(connection, joining) if joining else {}
+    at_once = [each for each in absorptions if each.kept not in known]
+    states = store(connection, newcomers, {each.absorbed: each for each in at_once}, today=today)
     others = [each for each in absorptions if each.kept in known]
     effective = absorb(connection, others) if others else set()
-    done = [each for each in absorptions if each.kept not in known or each.decision_id in effective]
+    done = at_once + [each for each in others if each.decision_id in effective]
     record_done(connection, [Done(actors[each.kept], Action.RESIDENT_MERGE, act_of(each)) for each in done])
     joined = Counter(each.kept for each in done)
     return [

@@ -24,8 +24,8 @@ class Place(NamedTuple):
 
 
 def followed(start: UUID, since: datetime = EVER, by: Decision | None = None) -> Place:
-    """Return where somebody who stood with a resident at a time is now, by the residents joined since."""
-    standing = Decision.objects.filter(other_id=start, kind__in=JOINING, undone_at=None, decided_at__gt=since)
+    """Return where somebody who stood with a resident at a time is now, by the residents joined then and since."""
+    standing = Decision.objects.filter(other_id=start, kind__in=JOINING, undone_at=None, decided_at__gte=since)
     joined = standing.order_by("decided_at", "id").first()
     return followed(joined.resident_id, joined.decided_at, joined) if joined else Place(start, by)
 

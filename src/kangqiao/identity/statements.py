@@ -18,7 +18,7 @@ from psycopg import Connection, sql
 from kangqiao.identity.documents import DocumentType
 from kangqiao.identity.linkage.unnamed import SAYS_LITTLE
 from kangqiao.identity.survivorship import RANKS, Rank
-from kangqiao.infra.postgres.statement import Statement, uuid_array
+from kangqiao.infra.postgres.statement import Statement, as_array
 
 IS_ESTABLISHED: Final = f"""EXISTS (SELECT FROM identity_residentidentifier document
         WHERE document.resident_id = {{}} AND document.valid AND document.type <> '{DocumentType.OTHER}')"""
@@ -449,4 +449,4 @@ _FOLLOW_SOME: Final = Statement(FOLLOW.format(affected="SELECT unnest(%(resident
 def follow_patients(on: Connection, residents: Collection[UUID]) -> None:
     """The same for a few residents: when people link or undo by hand, and when a registration says something else."""
     if residents:
-        _FOLLOW_SOME.rows(on, {"residents": uuid_array(residents)})
+        _FOLLOW_SOME.rows(on, {"residents": as_array(residents)})

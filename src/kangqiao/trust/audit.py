@@ -95,7 +95,7 @@ def record_done(on: Connection, done: Sequence[Done]) -> None:
     if on.info.transaction_status == TransactionStatus.IDLE:
         raise RuntimeError("entries belong into the transaction of their acts")
     if done:
-        _INSERT.rows(on, {"entries": as_json([_entry(*each) for each in done])})
+        _INSERT.later(on, {"entries": as_json([_entry(*each) for each in done])})
 
 
 def _entry(actor: Actor, action: Action, act: Act) -> dict[str, Any]:

@@ -9,15 +9,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, Final, Self, cast
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 import msgspec
 from psycopg import Connection, DataError, OperationalError, RawCursor
+from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
+from psycopg.waiting import Ready, Wait
 
 _NUMBERS: Final = count()
 _DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
@@ -33,6 +35,8 @@ class Session(Connection[Any]):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._statements: set[bytes] = set()
+        self._waiting: list[_Execution] = []
+        self._short = False
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -43,33 +47,100 @@ class Session(Connection[Any]):
     @contextmanager
     def short_transaction(self) -> Iterator[None]:
         """Begin and commit what is done in between, or undo it; not within another one."""
-        self._done(self.pgconn.exec_(b"BEGIN"))
+        self._checked(self.pgconn.exec_(b"BEGIN"))
+        self._short = True
         try:
             yield
+            _COMMIT.rows(self, {})
         except BaseException:
-            if self.pgconn.transaction_status != TransactionStatus.UNKNOWN:
+            self._waiting.clear()
+            if self.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 self.pgconn.exec_(b"ROLLBACK")
             raise
-        self._done(self.pgconn.exec_(b"COMMIT"))
+        finally:
+            self._short = False
+
+    def cursor(self, *arguments: Any, **options: Any) -> Any:
+        """Return a cursor of psycopg; what waits is executed before."""
+        self._execute_waiting()
+        return super().cursor(*arguments, **options)
 
     def rows_of(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> list[tuple[Any, ...]]:
-        """Prepare what is not, execute it and return the rows. Raises psycopg's errors."""
-        if name not in self._statements:
-            self._done(self.pgconn.prepare(name, sql.encode()))
-            self._statements.add(name)
-        told = [value.encode() if isinstance(value, str) else value for value in values]
-        formats = [Format.BINARY if isinstance(value, bytes) else Format.TEXT for value in values]
-        result = self._done(self.pgconn.exec_prepared(name, cast(Any, told), formats, Format.BINARY))
+        """Prepare what is not, execute it after what waits, and return its rows. Raises psycopg's errors."""
+        self._prepare(name, sql, values)
+        result = self._execute_waiting()
+        if result is None or not result.ntuples:
+            return []
         read = Transformer(self)
         read.set_pgresult(result)
         return read.load_rows(0, result.ntuples, tuple)
 
-    def _done(self, result: PGresult) -> PGresult:
+    def later(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> None:
+        """Let it wait for what a short transaction executes next, which then raises its errors; else execute it."""
+        self._prepare(name, sql, values)
+        if not self._short:
+            self._execute_waiting()
+
+    def _prepare(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> None:
+        if name not in self._statements:
+            self._checked(self.pgconn.prepare(name, sql.encode()))
+            self._statements.add(name)
+        told = [value.encode() if isinstance(value, str) else value for value in values]
+        formats = [Format.BINARY if isinstance(value, bytes) else Format.TEXT for value in values]
+        self._waiting.append(_Execution(name, told, formats))
+
+    def _execute_waiting(self) -> PGresult | None:
+        """Execute everything in one round trip and return the last result."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return None
+        if len(waiting) == 1:
+            name, values, formats = waiting[0]
+            return self._checked(self.pgconn.exec_prepared(name, values, formats, Format.BINARY))
+        self.pgconn.enter_pipeline_mode()
+        for name, values, formats in waiting:
+            self.pgconn.send_query_prepared(name, values, formats, Format.BINARY)
+        self.pgconn.pipeline_sync()
+        try:
+            results = self.wait(self._results())
+        except BaseException:
+            self.close()  # nobody knows how far it came
+            raise
+        self.pgconn.exit_pipeline_mode()
+        return [self._checked(each) for each in results][-1]
+
+    def _results(self) -> PQGen[list[PGresult]]:
+        """Return what the server answers until it has nothing more to answer."""
+        results: list[PGresult] = []
+        while self.pgconn.flush():
+            if (yield Wait.RW) & Ready.R:
+                self.pgconn.consume_input()
+        while True:
+            while self.pgconn.is_busy():
+                yield Wait.R
+                self.pgconn.consume_input()
+            result = self.pgconn.get_result()
+            if result and result.status == ExecStatus.PIPELINE_SYNC:
+                return results
+            if result:
+                results.append(result)
+            elif self.pgconn.status == ConnStatus.BAD:
+                raise OperationalError(self.pgconn.get_error_message())
+
+    def _checked(self, result: PGresult) -> PGresult:
         if result.status in _DONE:
             return result
         if self.pgconn.status == ConnStatus.BAD:
             raise OperationalError(self.pgconn.get_error_message())
         raise error_from_result(result, self.info.encoding)
+
+
+class _Execution(NamedTuple):
+    """A prepared statement with its parameters, each bytes or None."""
+
+    name: bytes
+    values: Sequence[Any]
+    formats: Sequence[Format]
 
 
 class Statement:
@@ -88,20 +159,22 @@ class Statement:
         cursor = RawCursor(on).execute(self._sql, values, binary=True)
         return cursor.fetchall() if cursor.description else []
 
+    def later(self, on: Connection, about: Mapping[str, Any]) -> None:
+        """Execute it, in a short transaction together with what is executed next; nobody reads what it returns."""
+        if isinstance(on, Session):
+            on.later(self._name, self._sql, [_told(about[word]) for word in self._words])
+        else:
+            self.rows(on, about)
+
     def _place(self, word: str) -> int:
         if word not in self._words:
             self._words.append(word)
         return self._words.index(word) + 1
 
 
-def int_array(values: Iterable[int]) -> str:
-    """Return whole numbers as PostgreSQL writes an array."""
+def as_array(values: Iterable[int | UUID | str]) -> str:
+    """Return whole numbers or ids as PostgreSQL writes an array."""
     return "{" + ",".join(map(str, values)) + "}"
-
-
-def uuid_array(ids: Iterable[UUID]) -> str:
-    """Return ids as PostgreSQL writes an array."""
-    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -121,3 +194,6 @@ def _told(value: Any) -> str | bytes | None:
     if isinstance(value, str) and "\0" in value:
         raise DataError("text of PostgreSQL holds no null characters")
     return value if value is None or isinstance(value, (str, bytes)) else str(value)
+
+
+_COMMIT: Final = Statement("COMMIT")
