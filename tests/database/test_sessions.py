@@ -102,6 +102,13 @@ def test_what_waits_when_something_else_goes_wrong_is_forgotten(session: Session
     assert HELD.rows(session, {}) == [(2,)]
 
 
+def test_what_waits_is_there_for_what_is_prepared_after_it(session: Session) -> None:
+    with session.short_transaction():
+        Statement("CREATE TEMP TABLE made (number int)").later(session, {})
+        Statement("INSERT INTO made VALUES (1)").later(session, {})
+        assert Statement("SELECT number FROM made").rows(session, {}) == [(1,)]
+
+
 def test_more_than_a_socket_takes_may_wait(session: Session) -> None:
     much = Statement("SELECT length(%(text)s::text), %(text)s::text")
     with session.short_transaction():

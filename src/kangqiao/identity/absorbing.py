@@ -57,7 +57,7 @@ def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> set[UUI
     of matching what would absorb somebody whose documents establish who it is (`IS_ESTABLISHED`). Each resident is
     absorbed once in a call, and none that is absorbed is kept. The audit entry is the caller's.
     """
-    connection.execute(_WORKSPACE)
+    _WORKSPACE.later(connection, {})
     _FILL.later(connection, {"joining": as_json([as_row(each) for each in absorptions])})
     if len(absorptions) > FEW:
         connection.execute("ANALYZE identity_absorbing")
@@ -98,11 +98,11 @@ INSERT INTO identity_link (id, patient_id, resident_id, reason, actor_id, batch_
 SELECT gen_random_uuid(), patient_id, merged_into_id, stray.reason, actor_id, batch_id
   FROM stray JOIN ended USING (id)
 """
-_WORKSPACE: Final = f"""
-CREATE TEMP TABLE IF NOT EXISTS identity_absorbing ({COLUMNS}) ON COMMIT DELETE ROWS;
-DELETE FROM identity_absorbing
-"""
-_FILL: Final = Statement(f"INSERT INTO identity_absorbing SELECT * FROM {rows_in('joining', COLUMNS)}")
+_WORKSPACE: Final = Statement(f"CREATE TEMP TABLE IF NOT EXISTS identity_absorbing ({COLUMNS}) ON COMMIT DELETE ROWS")
+_FILL: Final = Statement(f"""
+WITH former AS (DELETE FROM identity_absorbing)
+INSERT INTO identity_absorbing SELECT * FROM {rows_in("joining", COLUMNS)}
+""")
 _LOCK_PATIENTS: Final = Statement("""
 SELECT count(*) FROM (
     SELECT FROM identity_absorbing JOIN identity_link link ON link.resident_id = absorbed AND link.undone_at IS NULL

@@ -271,11 +271,13 @@ SELECT {_PERSONS_AND_TRAITS}
  WHERE octet_length(traits.content) = {TRAITS.itemsize}
 """)
 NEAR: Final = f"""
-WITH met AS MATERIALIZED ({_MET}), linked AS (
+WITH met AS MATERIALIZED ({_MET}), besides AS MATERIALIZED ({{besides}}), linked AS (
     SELECT link.resident_id FROM met
       JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
+     WHERE met.patient_id NOT IN (SELECT patient_id FROM besides
+                                    JOIN identity_link link USING (resident_id) WHERE undone_at IS NULL)
     UNION
-    {{besides}}
+    SELECT resident_id FROM besides
 ), near AS MATERIALIZED (
     SELECT resident_id,
            CASE WHEN {IS_ESTABLISHED.format("linked.resident_id")} THEN '\\x01'::bytea ELSE '\\x00' END AS is_so
@@ -293,7 +295,10 @@ SELECT persons, standing, traits, (
       JOIN identity_traits traits ON traits.patient_id = link.patient_id
      WHERE octet_length(traits.content) = {TRAITS.itemsize}) found
 """
-"""All patients of residents that share a clue, and of residents besides, as `Near`."""
+"""All patients of residents that share a clue, and of residents besides, as `Near`.
+
+Most that share one with somebody whose document is known are the same resident: these links are found together.
+"""
 _NEAR: Final = Statement(
     NEAR.format(
         besides="""

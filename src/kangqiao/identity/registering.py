@@ -144,13 +144,16 @@ def _register(arrivals: Sequence[Arrival], on: Connection | None) -> list[Outcom
         in_use = model_known_as(connection, around.newest_model)
         with_found = list(zip(arrivals, around.found, strict=True))
         newcomers = [Newcomer(arrival, found) for arrival, found in with_found if not found.patient_id]
-        created = iter(_register_newcomers(connection, newcomers, around.near, in_use, today) if newcomers else [])
+        known = around.near
+        created, done = _register_newcomers(connection, newcomers, known, in_use, today) if newcomers else ([], [])
+        made = iter(created)
         outcomes = [
-            _register_known(connection, arrival, found, in_use) if found.patient_id else next(created)
+            _register_known(connection, arrival, found, in_use) if found.patient_id else next(made)
             for arrival, found in with_found
         ]
-        done = zip(arrivals, outcomes, strict=True)
-        record_done(connection, [Done(arrival.actor, Action.PATIENT_REGISTER, _act(each)) for arrival, each in done])
+        registered = zip(arrivals, outcomes, strict=True)
+        done += [Done(arrival.actor, Action.PATIENT_REGISTER, _act(each)) for arrival, each in registered]
+        record_done(connection, done)
     return outcomes
 
 
@@ -164,12 +167,12 @@ def _clues_of_all(arrivals: Sequence[Arrival]) -> Clues:
 
 def _register_newcomers(
     connection: Connection, newcomers: Sequence[Newcomer], known: Near, in_use: InUse, today: date
-) -> list[Outcome]:
-    """Judge who patients that nobody knew are, and store them."""
+) -> tuple[list[Outcome], list[Done]]:
+    """Judge who patients that nobody knew are, and store them; return also what is to be audited of others."""
     verdict = _judged(among_others(newcomers, known), [each.patient_id for each in newcomers], in_use)
-    stands = _store(connection, newcomers, verdict, today)
+    stands, done = _store(connection, newcomers, verdict, today)
     doubts = Counter(chain.from_iterable(map(set, ask(connection, verdict))))
-    return [
+    outcomes = [
         Outcome(
             newcomer.patient_id,
             stand.resident_id,
@@ -181,6 +184,7 @@ def _register_newcomers(
         )
         for newcomer, stand in zip(newcomers, stands, strict=True)
     ]
+    return outcomes, done
 
 
 class _Standing(NamedTuple):
@@ -191,8 +195,11 @@ class _Standing(NamedTuple):
     joined: int
 
 
-def _store(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict, today: date) -> list[_Standing]:
-    """Store newcomers, join the residents that are one person and return where each newcomer stands then.
+def _store(
+    connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdict, today: date
+) -> tuple[list[_Standing], list[Done]]:
+    """Store newcomers, join the residents that are one person and return where each newcomer stands then, and who was
+    joined.
 
     Where others than newcomers join somebody, `absorb` sees to all of them.
     """
@@ -207,15 +214,15 @@ def _store(connection: Connection, newcomers: Sequence[Newcomer], verdict: Verdi
     states = store(connection, newcomers, {each.absorbed: each for each in at_once}, today=today)
     others = [each for each in absorptions if each.kept in known]
     effective = absorb(connection, others) if others else set()
-    done = at_once + [each for each in others if each.decision_id in effective]
-    record_done(connection, [Done(actors[each.kept], Action.RESIDENT_MERGE, act_of(each)) for each in done])
-    joined = Counter(each.kept for each in done)
-    return [
+    carried_out = at_once + [each for each in others if each.decision_id in effective]
+    joined = Counter(each.kept for each in carried_out)
+    stands = [
         _Standing(*_resident(connection, each.patient_id), joined[root])
         if root in known
         else _Standing(root, Resident.State(states.get(root, each.state)), joined[root])
         for root, each in zip(roots, newcomers, strict=True)
     ]
+    return stands, [Done(actors[each.kept], Action.RESIDENT_MERGE, act_of(each)) for each in carried_out]
 
 
 def _register_known(connection: Connection, arrival: Arrival, known: Found, in_use: InUse) -> Outcome:

@@ -67,7 +67,7 @@ class Session(Connection[Any]):
 
     def rows_of(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> list[tuple[Any, ...]]:
         """Prepare what is not, execute it after what waits, and return its rows. Raises psycopg's errors."""
-        self._prepare(name, sql, values)
+        self._let_wait(name, sql, values)
         result = self._execute_waiting()
         if result is None or not result.ntuples:
             return []
@@ -77,12 +77,14 @@ class Session(Connection[Any]):
 
     def later(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> None:
         """Let it wait for what a short transaction executes next, which then raises its errors; else execute it."""
-        self._prepare(name, sql, values)
+        self._let_wait(name, sql, values)
         if not self._short:
             self._execute_waiting()
 
-    def _prepare(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> None:
+    def _let_wait(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> None:
+        """Prepare what is not, when what waits is done: it may be about what that makes."""
         if name not in self._statements:
+            self._execute_waiting()
             self._checked(self.pgconn.prepare(name, sql.encode()))
             self._statements.add(name)
         told = [value.encode() if isinstance(value, str) else value for value in values]
