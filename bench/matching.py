@@ -45,9 +45,8 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from kangqiao.identity.duckdb_rules import with_document_key  # noqa: E402
-from kangqiao.identity.likeness import Demographics, likeliest, match  # noqa: E402
+from kangqiao.identity.likeness import Demographics, likeliest, match, question_of  # noqa: E402
 from kangqiao.identity.matching import match_waiting  # noqa: E402
-from kangqiao.identity.model_versions import model_in_use  # noqa: E402
 from kangqiao.identity.registering import register_together  # noqa: E402
 from kangqiao.identity.rematching import rematch  # noqa: E402
 from kangqiao.identity.services import DECLARED, Registration, Source, register_patients  # noqa: E402
@@ -62,8 +61,8 @@ from linkage import splink_model  # the model of the benchmark of linkage  # noq
 TODAY = date(2026, 10, 31)
 DEFAULTS = (226_000, 4.4, 2)
 LATER, EACH, WARM, BY_SPLINK = 10_000, 3_000, 200, 10
-TOGETHER, CLIENTS = (1, 4, 8), (1, 4, 32)
-"""Registrations in one transaction; requests under way at the same time."""
+TOGETHER, CLIENTS = (1, 3, 4, 8), (1, 4, 32)
+"""Questions or registrations at once; requests under way at the same time."""
 ALONE = EACH * (2 + len(TOGETHER) + len(CLIENTS))
 BY_KEY = Statement("SELECT institution_id, local_number, name FROM identity_patient WHERE id = %(id)s::uuid")
 IN_ORDER = {
@@ -125,18 +124,29 @@ def on_a_connection(table: Table, url: str, described: list[Registration], parts
     with Session.open(url) as raw, on_one_core(raw):
         gc.collect()
         gc.freeze()  # as the gateway does
-        in_use, today = model_in_use(raw), TODAY
         ids = [id for (id,) in raw.execute("SELECT id FROM identity_patient ORDER BY random() LIMIT 5000")]
         raw.execute("CREATE TABLE bench_row (id uuid)")
         each(table, "a patient by its key (reference)", raw, ids, lambda id: BY_KEY.rows(raw, {"id": id}))
         each(table, "a bare row, committed (reference)", raw, ids, lambda id: BARE_ROW.rows(raw, {"id": id}))
-        each(table, "who it may be, after loading", raw, asked, lambda one: likeliest(raw, one, in_use, today=today))
+        asked_for(table, "who it may be, after loading", raw, asked, 1)
         read_all(raw)
-        each(table, "who it may be", raw, asked, lambda one: likeliest(raw, one, in_use, today=today))
+        for size in TOGETHER:
+            asked_for(table, together("who it may be", size), raw, asked, size)
         each(table, "who it may be, audited", raw, asked, lambda one: match(demographics=one, actor=SYSTEM, on=raw))
         registered(table, "registered first after loading, 8 together", raw, [*next(parts), *next(parts)], 8)
         for size in TOGETHER:
-            registered(table, f"registered, {size} together" if size > 1 else "registered", raw, next(parts), size)
+            registered(table, together("registered", size), raw, next(parts), size)
+
+
+def together(title: str, size: int) -> str:
+    """Name what is done with so many at once."""
+    return f"{title}, {size} together" if size > 1 else title
+
+
+def asked_for(table: Table, title: str, raw: Session, asked: list[Demographics], size: int) -> None:
+    """Look up so many in one statement, without writing who asked."""
+    some = [asked[start : start + size] for start in range(0, len(asked), size)]
+    each(table, title, raw, some, lambda few: likeliest(raw, [question_of(one, today=TODAY) for one in few]), size=size)
 
 
 def registered(table: Table, title: str, raw: Session, arriving: list[Registration], size: int) -> None:

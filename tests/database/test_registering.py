@@ -289,8 +289,9 @@ def test_of_those_that_ask_together_each_is_told_its_own() -> None:
     known, other = arrive({}, {"name": "赵国强", "key_number": number("53352219870314646"), "phone": None, "sex": "1"})
     asked = [Demographics(name=ORDINARY["name"], phone=ORDINARY["phone"]), Demographics(sex="1")]
     asked += [Demographics(key_type="01", key_number=number("53352219870314646"))]
-    asked += [Demographics(name=ORDINARY["name"], institution_id=1 << 40)]
-    found, too_little, another, odd = match_together([(each, SYSTEM) for each in asked])
+    asked += [Demographics(name=ORDINARY["name"], institution_id=1 << 40), asked[0]]
+    found, too_little, another, odd, again = match_together([(each, SYSTEM) for each in asked])
+    assert found == again
     assert isinstance(too_little, NothingToCompare)
     assert isinstance(odd, struct.error)
     residents = [[candidate.resident_id for candidate in each] for each in (found, another) if isinstance(each, list)]

@@ -145,12 +145,6 @@ def sought(packed: Sequence[bytes]) -> Clues:
     return Clues(clues[clues != NONE].tolist(), most[clues != NONE].tolist())
 
 
-def sharing(connection: Connection, clues: Clues) -> tuple[bytes, bytes]:
-    """Return the patients that share one of the clues, as bytes: of each a PERSON, and TRAITS."""
-    ((persons, traits),) = _SHARING.rows(connection, clues.told())
-    return persons or b"", traits or b""
-
-
 def near(connection: Connection, *, clues: Clues, asked: Sequence[UUID]) -> Near:
     """Return the patients that share one of the clues, and those asked for, with all patients of their residents."""
     about = {**clues.told(), "asked": as_array(asked)}
@@ -249,27 +243,40 @@ WITH kept AS (
 INSERT INTO identity_clue (clue, patient_id) SELECT * FROM unnest(%(clues)s::bigint[], %(patients)s::uuid[])
 ON CONFLICT DO NOTHING
 """
-_MET: Final = """
-SELECT DISTINCT found.patient_id
-  FROM unnest(%(clue)s::bigint[], %(most)s::int[]) AS sought(clue, most)
+
+
+def _met(sought: str, found: str) -> str:
+    """SQL of the patients that share one of the clues sought."""
+    return f"""
+SELECT DISTINCT {found}
+  FROM {sought}
  CROSS JOIN LATERAL (SELECT ARRAY(SELECT patient_id FROM identity_clue WHERE identity_clue.clue = sought.clue
                                    LIMIT sought.most + 1) AS patients OFFSET 0) block
  CROSS JOIN LATERAL unnest(block.patients) AS found(patient_id)
  WHERE cardinality(block.patients) <= sought.most
 """
+
+
+_MET: Final = _met("unnest(%(clue)s::bigint[], %(most)s::int[]) AS sought(clue, most)", "found.patient_id")
+_MET_BY_EACH: Final = _met(
+    "unnest(%(clue)s::bigint[], %(most)s::int[], %(place)s::int[]) AS sought(clue, most, place)",
+    "place, found.patient_id",
+)
 _PERSONS_AND_TRAITS: Final = """
 string_agg(uuid_send(link.patient_id) || uuid_send(link.resident_id), '' ORDER BY link.patient_id) AS persons,
 string_agg(traits.content, '' ORDER BY link.patient_id) AS traits
 """
 """Patients as one row of bytes: to read a column of each takes longer than to find it."""
-_SHARING: Final = Statement(f"""
-WITH met AS MATERIALIZED ({_MET})
-SELECT {_PERSONS_AND_TRAITS}
+SHARING: Final = f"""
+WITH met AS MATERIALIZED ({_MET_BY_EACH})
+SELECT place, {_PERSONS_AND_TRAITS}
   FROM met
   JOIN identity_link link ON link.patient_id = met.patient_id AND link.undone_at IS NULL
   JOIN identity_traits traits ON traits.patient_id = met.patient_id
  WHERE octet_length(traits.content) = {TRAITS.itemsize}
-""")
+ GROUP BY place
+"""
+"""The patients that share a clue with one of several, by its place among them: of each patient a PERSON, and TRAITS."""
 NEAR: Final = f"""
 WITH met AS MATERIALIZED ({_MET}), besides AS MATERIALIZED ({{besides}}), linked AS (
     SELECT link.resident_id FROM met

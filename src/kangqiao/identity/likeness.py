@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
 from django.utils import timezone
 from psycopg import Connection
-from psycopg import Error as PostgresError
 
-from kangqiao.identity.clues import PERSON, sharing, sought
+from kangqiao.identity.clues import PERSON, SHARING, Clues, sought
 from kangqiao.identity.errors import NothingToCompare
 from kangqiao.identity.linkage.comparison import BITS, OBSTACLE
 from kangqiao.identity.linkage.model import Model, Step, explained
 from kangqiao.identity.matching import in_transaction, probability
-from kangqiao.identity.model_versions import InUse, model_in_use
+from kangqiao.identity.model_versions import NEWEST_MODEL, InUse, model_known_as
 from kangqiao.identity.traits import likest_first, traits_from, traits_of
+from kangqiao.infra.postgres.statement import Statement, as_array
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.audit import Act, Done, record_done
@@ -87,20 +88,19 @@ def match_together(
     asked: Sequence[tuple[Demographics, Actor]], *, on: Connection | None = None
 ) -> list[list[Candidate] | Exception]:
     """Return the same, or what it raises, for questions that wait together; one transaction writes down who asked."""
-    today, answers = timezone.localdate(), list[list[Candidate] | Exception]()
+    today = timezone.localdate()
+    questions, answers = dict[int, Question](), dict[int, list[Candidate] | Exception]()
+    for place, (demographics, actor) in enumerate(asked):
+        try:
+            actor.require(Permission.IDENTITY_MATCH)
+            questions[place] = question_of(demographics, today=today)
+        except Exception as error:
+            answers[place] = error
     with in_transaction(on) as connection:
-        in_use = model_in_use(connection)
-        for demographics, actor in asked:
-            try:
-                actor.require(Permission.IDENTITY_MATCH)
-                answers.append(likeliest(connection, demographics, in_use, today=today))
-            except PostgresError:
-                raise
-            except Exception as error:
-                answers.append(error)
-        found = zip(asked, answers, strict=True)
-        record_done(connection, [_done(actor, each) for (_, actor), each in found if not isinstance(each, Exception)])
-    return answers
+        found = dict(zip(questions, likeliest(connection, list(questions.values())), strict=True))
+        record_done(connection, [_done(asked[place][1], each) for place, each in found.items()])
+    answers |= found
+    return [answers[place] for place in range(len(asked))]
 
 
 def _done(actor: Actor, found: list[Candidate]) -> Done:
@@ -109,16 +109,40 @@ def _done(actor: Actor, found: list[Candidate]) -> Done:
     return Done(actor, Action.RESIDENT_MATCH, Act(only, None, "resident", only, detail))
 
 
-def likeliest(connection: Connection, described: Demographics, in_use: InUse, *, today: date) -> list[Candidate]:
-    """Return the same without writing who asked."""
-    packed = traits_of(described, today=today)
-    clues = sought([packed])
+class Question(NamedTuple):
+    """A description ready to be compared: TRAITS as bytes, and the clues by which others like it are found."""
+
+    traits: bytes
+    clues: Clues
+
+
+def question_of(described: Demographics, *, today: date) -> Question:
+    """Return what is compared. Raises `NothingToCompare`."""
+    traits = traits_of(described, today=today)
+    clues = sought([traits])
     if not clues.clue:
         raise NothingToCompare
-    found, traits = sharing(connection, clues)
+    return Question(traits, clues)
+
+
+def likeliest(connection: Connection, questions: Sequence[Question]) -> list[list[Candidate]]:
+    """Return the same without writing who asked; all are looked up at once."""
+    about = {
+        "clue": as_array(chain.from_iterable(each.clues.clue for each in questions)),
+        "most": as_array(chain.from_iterable(each.clues.most for each in questions)),
+        "place": as_array(place for place, each in enumerate(questions) for _ in each.clues.clue),
+    }
+    rows = _SHARING.rows(connection, about)
+    in_use = model_known_as(connection, rows[0][0])
+    shared: dict[int, list[bytes]] = {place: found for _, place, *found in rows}
+    return [_likeliest(question, in_use, *shared.get(place, (b"", b""))) for place, question in enumerate(questions)]
+
+
+def _likeliest(question: Question, in_use: InUse, found: bytes, traits: bytes) -> list[Candidate]:
+    """Return the likeliest of the patients found: PERSONs and TRAITS as bytes."""
     persons = np.frombuffer(found, np.int64).reshape(-1, 2, 2)
     likest = likest_first(
-        traits_from(packed + traits), persons[:, 1], in_use.crowds, in_use.model, most=MOST_CANDIDATES
+        traits_from(question.traits + traits), persons[:, 1], in_use.crowds, in_use.model, most=MOST_CANDIDATES
     )
     return [
         Candidate(*_ids(found, place), rule, pattern, weight, in_use.model)
@@ -130,3 +154,6 @@ def _ids(persons: bytes, place: int) -> tuple[UUID, UUID]:
     """Return resident and patient at a place of `clues.PERSON`."""
     start = place * PERSON.itemsize
     return UUID(bytes=persons[start + 16 : start + 32]), UUID(bytes=persons[start : start + 16])
+
+
+_SHARING: Final = Statement(f"SELECT {NEWEST_MODEL}, shared.* FROM (SELECT) once LEFT JOIN ({SHARING}) shared ON true")
