@@ -8,7 +8,7 @@ import pytest
 from psycopg.errors import UniqueViolation
 from psycopg.pq import TransactionStatus
 
-from kangqiao.infra.postgres.statement import Session, Statement
+from kangqiao.infra.postgres.statement import Session, Statement, is_in_transaction
 
 SUM = Statement("SELECT %(one)s::int + %(other)s::int, %(one)s::text, %(raw)s::bytea")
 STORE = Statement("INSERT INTO held VALUES (%(number)s::int)")
@@ -72,6 +72,15 @@ def test_what_waits_is_executed_in_its_order_before_what_is_asked_next(session: 
         assert session.execute("SELECT count(*) FROM held").fetchall() == [(2,)]
         STORE.later(session, {"number": 3})
     assert HELD.rows(session, {}) == [(1,), (2,), (3,)]
+
+
+def test_a_transaction_that_waits_to_begin_is_one(session: Session) -> None:
+    assert not is_in_transaction(session)
+    with session.short_transaction():
+        assert is_in_transaction(session)
+    assert not is_in_transaction(session)
+    with session.transaction():
+        assert is_in_transaction(session)
 
 
 def test_what_may_wait_does_not_where_nothing_would_end_it(session: Session, committed_database: str) -> None:

@@ -16,7 +16,6 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import Connection
-from psycopg.pq import TransactionStatus
 
 from kangqiao.identity.absorbing import Absorption, Evidence, absorb, bring_strays_along
 from kangqiao.identity.clues import keep_traits, near, neighbourhood, read_patients
@@ -27,7 +26,7 @@ from kangqiao.identity.linkage.joining import patterns_between
 from kangqiao.identity.model_versions import model_in_use
 from kangqiao.identity.models import Decision, Unmatched
 from kangqiao.infra.ids import uuid7
-from kangqiao.infra.postgres.statement import Session, Statement, as_json, rows_in
+from kangqiao.infra.postgres.statement import Session, Statement, as_json, is_in_transaction, rows_in
 from kangqiao.registry.queries import COUNTY_DIGITS
 from kangqiao.trust.actions import Action
 from kangqiao.trust.actors import Actor
@@ -126,7 +125,7 @@ def in_transaction(on: Connection | None) -> Iterator[Connection]:
     if on is None:
         with transaction.atomic():
             yield psycopg_connection()
-    elif isinstance(on, Session) and on.info.transaction_status == TransactionStatus.IDLE:
+    elif isinstance(on, Session) and not is_in_transaction(on):
         with on.short_transaction():
             yield on
     else:

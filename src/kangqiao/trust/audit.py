@@ -6,10 +6,9 @@ from uuid import UUID
 
 from django.db import connection
 from psycopg import Connection
-from psycopg.pq import TransactionStatus
 
 from kangqiao.infra.ids import uuid7
-from kangqiao.infra.postgres.statement import Statement, as_json, rows_in
+from kangqiao.infra.postgres.statement import Statement, as_json, is_in_transaction, rows_in
 from kangqiao.trust.actions import Action, Outcome, Purpose
 from kangqiao.trust.actors import Actor
 from kangqiao.trust.models import AuditEntry
@@ -92,7 +91,7 @@ def record_acts(on: Connection, *, actor: Actor, action: Action, acts: Sequence[
 
 def record_done(on: Connection, done: Sequence[Done]) -> None:
     """The same for acts of several people."""
-    if on.info.transaction_status == TransactionStatus.IDLE:
+    if not is_in_transaction(on):
         raise RuntimeError("entries belong into the transaction of their acts")
     if done:
         _INSERT.later(on, {"entries": as_json([_entry(*each) for each in done])})

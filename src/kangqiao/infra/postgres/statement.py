@@ -36,7 +36,7 @@ class Session(Connection[Any]):
         super().__init__(*arguments, **options)
         self._statements: set[bytes] = set()
         self._waiting: list[_Execution] = []
-        self._short = False
+        self.in_short_transaction = False
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -47,9 +47,9 @@ class Session(Connection[Any]):
     @contextmanager
     def short_transaction(self) -> Iterator[None]:
         """Begin and commit what is done in between, or undo it; not within another one."""
-        self._checked(self.pgconn.exec_(b"BEGIN"))
-        self._short = True
+        self.in_short_transaction = True
         try:
+            _BEGIN.later(self, {})
             yield
             _COMMIT.rows(self, {})
         except BaseException:
@@ -58,7 +58,7 @@ class Session(Connection[Any]):
                 self.pgconn.exec_(b"ROLLBACK")
             raise
         finally:
-            self._short = False
+            self.in_short_transaction = False
 
     def cursor(self, *arguments: Any, **options: Any) -> Any:
         """Return a cursor of psycopg; what waits is executed before."""
@@ -78,7 +78,7 @@ class Session(Connection[Any]):
     def later(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> None:
         """Let it wait for what a short transaction executes next, which then raises its errors; else execute it."""
         self._let_wait(name, sql, values)
-        if not self._short:
+        if not self.in_short_transaction:
             self._execute_waiting()
 
     def _let_wait(self, name: bytes, sql: str, values: Sequence[str | bytes | None]) -> None:
@@ -174,6 +174,12 @@ class Statement:
         return self._words.index(word) + 1
 
 
+def is_in_transaction(on: Connection) -> bool:
+    """Say whether what is executed next is part of a transaction, which a `Session` may not have begun yet."""
+    waits = isinstance(on, Session) and on.in_short_transaction
+    return waits or on.info.transaction_status != TransactionStatus.IDLE
+
+
 def as_array(values: Iterable[int | UUID | str]) -> str:
     """Return whole numbers or ids as PostgreSQL writes an array."""
     return "{" + ",".join(map(str, values)) + "}"
@@ -198,4 +204,5 @@ def _told(value: Any) -> str | bytes | None:
     return value if value is None or isinstance(value, (str, bytes)) else str(value)
 
 
+_BEGIN: Final = Statement("BEGIN")
 _COMMIT: Final = Statement("COMMIT")
